@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * channel.c - wait channels: lending one to a private condvar, pinning, taking it back.
+ *
+ * A condvar holds the name of a channel (`ref`), never the channel itself. The name may be stale: the
+ * channel has gone back to the free list, or belongs to another condvar by now. pin() sorts this out:
+ *
+ *	waiter (holds the mutex)	last one inside			signaller
+ *	name = *ref
+ *					refs 1 -> 0
+ *	refs is 0: stale
+ *					ref = NULL, onto free list
+ *	take another, *ref = its name					name = *ref, pin, step, requeue
+ *
+ * A pin taken on a channel that has changed hands is dropped again at once; it did no harm. Channels in
+ * use are never more than threads inside waits, so the pool stops growing by itself.
+ */
+#include "src/user/channel.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "src/user/user.h"
+
+#define CHUNK	1024u /* channels a chunk, 64 KiB */
+#define CHUNKS	4096u /* more channels than Linux has thread ids */
+#define POLL_MS 1     /* how often a waiter without a channel looks again */
+
+static struct rqu_chan first_chunk[CHUNK];
+static void *chunks[CHUNKS] = {first_chunk};
+static uint32_t fresh; /* channels below this index have been used */
+static uint64_t
+    free_list; /* low half: index + 1 of the first, 0 none; high half: tag against ABA */
+
+static struct rqu_chan *channel_at(uint32_t index)
+{
+	struct rqu_chan *chunk = rqb_load_ptr_acq(&chunks[index / CHUNK]);
+
+	return chunk ? &chunk[index % CHUNK] : NULL;
+}
+
+static uint64_t list_head(uint64_t old, uint32_t first)
+{
+	return ((old >> 32) + 1) << 32 | first;
+}
+
+static void push_free(struct rqu_chan *c)
+{
+	uint64_t old;
+
+	do {
+		old = rqb_load64(&free_list);
+		rqb_store(&c->next, (uint32_t)old);
+	} while (!rqb_cas64(&free_list, old, list_head(old, c->index + 1)));
+}
+
+static struct rqu_chan *pop_free(void)
+{
+	struct rqu_chan *c;
+	uint64_t old;
+
+	do {
+		old = rqb_load64(&free_list);
+		if ((uint32_t)old == 0)
+			return NULL;
+		/* May be popped and reused while we look: the tag has moved then, and the exchange fails. */
+		c = channel_at((uint32_t)old - 1);
+	} while (!rqb_cas64(&free_list, old, list_head(old, rqb_load(&c->next))));
+	return c;
+}
+
+/* The chunk that @index lies in exists on return, unless there is no memory. */
+static bool grow(uint32_t index)
+{
+	void *chunk;
+
+	if (rqb_load_ptr_acq(&chunks[index / CHUNK]))
+		return true;
+	chunk = rqu_sys_map(CHUNK * sizeof(struct rqu_chan));
+	if (!chunk)
+		return false;
+	/* Lost to another thread: our chunk stays unused, 64 KiB of address space, once in a process's life. */
+	rqb_cas_ptr(&chunks[index / CHUNK], NULL, chunk);
+	return true;
+}
+
+static struct rqu_chan *take_fresh(void)
+{
+	struct rqu_chan *c;
+	uint32_t index;
+
+	do {
+		index = rqb_load(&fresh);
+		if (index >= CHUNK * CHUNKS || !grow(index))
+			return NULL;
+	} while (!rqb_cas(&fresh, index, index + 1));
+	c = channel_at(index);
+	c->index = index;
+	return c;
+}
+
+/* A channel for the condvar of @ref, with one pin, the caller's. NULL: no memory. */
+static struct rqu_chan *lend(uint32_t *ref, const struct rqu_lock *lock)
+{
+	struct rqu_chan *c = pop_free();
+
+	if (!c)
+		c = take_fresh();
+	if (!c)
+		return NULL;
+	c->word = lock->word;
+	c->shared = lock->shared;
+	/* Whoever still holds a ticket or a step of the channel's last life finds it stale. */
+	rqb_store(&c->seq, rqu_seq_after(rqb_load(&c->seq), true));
+	rqb_store_ptr_rel((void **)&c->ref, ref);
+	rqb_store_rel(&c->refs, 1);
+	return c;
+}
+
+static void unpin(struct rqu_chan *c)
+{
+	if (rqb_add(&c->refs, -1u) != 1)
+		return;
+	rqb_store_ptr_rel((void **)&c->ref, NULL);
+	push_free(c);
+}
+
+/* Pin the channel that @name means, if it still serves @ref. */
+static struct rqu_chan *pin(uint32_t *ref, uint32_t name)
+{
+	uint32_t index = name & ~RQU_REF_TAG;
+	struct rqu_chan *c;
+	uint32_t refs;
+
+	if (!(name & RQU_REF_TAG) || index >= CHUNK * CHUNKS)
+		return NULL;
+	c = channel_at(index);
+	if (!c)
+		return NULL;
+	do {
+		refs = rqb_load(&c->refs);
+		if (refs == 0)
+			return NULL;
+	} while (!rqb_cas(&c->refs, refs, refs + 1));
+	if (rqb_load_ptr_acq((void **)&c->ref) == ref)
+		return c;
+	unpin(c);
+	return NULL;
+}
+
+static struct rqu_queue queue_of(struct rqu_chan *c)
+{
+	return (struct rqu_queue){&c->seq, c->word, c->shared != 0};
+}
+
+/* Two releases by one signal step: its own requeue and a waiter in the window, or two of those. */
+static void mark_release(struct rqu_chan *c, uint32_t seq)
+{
+	if (rqb_xchg(&c->mark, seq) == seq)
+		rqb_count(&rqu_stats.double_wakes);
+}
+
+void rqu_channel_window_wake(struct rqu_chan *c, uint32_t ticket)
+{
+	uint32_t next = rqu_seq_after(ticket, false);
+
+	rqb_count(&rqu_stats.window_wakes);
+	if (rqb_load(&c->seq) == next)
+		mark_release(c, next);
+}
+
+/* The caller holds a pin. */
+static int release(struct rqu_chan *c, int nr_requeue)
+{
+	struct rqu_queue q = queue_of(c);
+	uint32_t seq;
+	int ret = rqu_release(&q, nr_requeue, false, &seq);
+
+	if (ret > 0 && nr_requeue == 0)
+		mark_release(c, seq);
+	return ret;
+}
+
+/*
+ * The channel for a wait with @lock, pinned. The caller holds the mutex, so that two waiters cannot both
+ * find none, unless they use different mutexes at one time, which POSIX leaves undefined: then those inside
+ * are released, and nobody is ever left on a channel that no name leads to.
+ */
+static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock)
+{
+	struct rqu_chan *c;
+	uint32_t name;
+
+	for (;;) {
+		name = rqb_load_acq(ref);
+		c = pin(ref, name);
+		if (c && c->word == lock->word)
+			return c;
+		if (c) {
+			rqb_count(&rqu_stats.rebinds);
+			release(c, INT_MAX);
+			unpin(c);
+		}
+		c = lend(ref, lock);
+		if (!c || rqb_cas(ref, name, RQU_REF_TAG | c->index))
+			return c;
+		unpin(c);
+	}
+}
+
+static bool private_released(struct rqu_wait *w)
+{
+	return rqb_load_acq(&w->chan->seq) != w->ticket;
+}
+
+static void private_forward(struct rqu_wait *w)
+{
+	release(w->chan, 0);
+}
+
+static void private_leave(struct rqu_wait *w)
+{
+	unpin(w->chan);
+}
+
+/*
+ * No memory for a channel: a wait that ends by itself after a moment. The caller's loop makes it a poll, slow
+ * and without order, but nothing is lost.
+ */
+static int wait_without_channel(struct rqu_lock *lock, const struct rqu_deadline *dl)
+{
+	struct rqu_deadline until = rqu_deadline_in(POLL_MS);
+	uint32_t never = 0;
+	int err = lock->release(lock);
+
+	if (err)
+		return err;
+	rqb_count(&rqu_stats.no_channel);
+	rqu_sys_wait(&never, 0, false, &until);
+	err = lock->reacquire(lock, false);
+	if (err)
+		return err;
+	return dl && rqu_deadline_within(dl, 0) ? ETIMEDOUT : 0;
+}
+
+int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl)
+{
+	struct rqu_chan *c = join(ref, lock);
+	struct rqu_wait w;
+
+	if (rqb_unlikely(!c))
+		return wait_without_channel(lock, dl);
+	w = (struct rqu_wait){.q = queue_of(c),
+			      .ticket = rqb_load(&c->seq),
+			      .lock = lock,
+			      .released = private_released,
+			      .forward = private_forward,
+			      .leave = private_leave,
+			      .chan = c};
+	return rqu_wait_and_relock(&w, dl);
+}
+
+int rqu_private_release(uint32_t *ref, int nr_requeue)
+{
+	uint32_t name = rqb_load_acq(ref);
+	struct rqu_chan *c;
+	int ret;
+
+	if (rqb_likely(name == 0))
+		return 0;
+	c = pin(ref, name);
+	if (!c)
+		return 0;
+	ret = release(c, nr_requeue);
+	unpin(c);
+	return rqu_to_errno(ret);
+}
+
+bool rqu_private_busy(uint32_t *ref)
+{
+	struct rqu_chan *c = pin(ref, rqb_load_acq(ref));
+
+	if (c)
+		unpin(c);
+	return c != NULL;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cond.c - the public condvar: which kind of wait, with which mutex.
+ *
+ * The waiting itself is wait.c's, where the waiters sleep is channel.c's or pshared.c's.
+ */
+#include "src/user/user.h"
+
+#include <errno.h>
+#include <limits.h>
+
+static struct rqu_cond *cond_of(rqpi_cond_t *cond)
+{
+	return (struct rqu_cond *)(void *)cond;
+}
+
+/* struct rqu_lock for our own mutex: release whatever its depth, remember the depth. */
+static int release_mutex(struct rqu_lock *lock)
+{
+	struct rqu_mutex *m = lock->mutex;
+	int err;
+
+	lock->depth = m->count;
+	m->count = 0;
+	if (m->kind & RQU_MUTEX_ROBUST)
+		err = rqu_robust_wait_begin(m);
+	else
+		err = rqu_word_unlock(&m->word, lock->shared);
+	if (err)
+		m->count = lock->depth;
+	return err;
+}
+
+static int reacquire_mutex(struct rqu_lock *lock, bool granted)
+{
+	struct rqu_mutex *m = lock->mutex;
+	int err = 0;
+
+	if (m->kind & RQU_MUTEX_ROBUST)
+		err = rqu_robust_wait_end(m, granted);
+	else if (!granted)
+		err = rqu_word_lock(m, false, NULL);
+	if (!err || err == EOWNERDEAD)
+		m->count = lock->depth;
+	return err;
+}
+
+static int wait_on(struct rqu_cond *c, struct rqu_mutex *m, const struct rqu_deadline *dl)
+{
+	struct rqu_lock lock = {.word = &m->word,
+				.shared = (m->kind & RQU_MUTEX_SHARED) != 0,
+				.mutex = m,
+				.release = release_mutex,
+				.reacquire = reacquire_mutex};
+
+	if (!rqu_mutex_owned(m))
+		return EPERM;
+	if (!(rqb_load(&c->kind) & RQU_COND_SHARED))
+		return rqu_private_wait(&c->ref, &lock, dl);
+	return lock.shared ? rqu_shared_wait(c, &lock, dl) : EINVAL;
+}
+
+int rqpi_cond_wait(rqpi_cond_t *cond, rqpi_mutex_t *mutex)
+{
+	return wait_on(cond_of(cond), rqu_mutex_of(mutex), NULL);
+}
+
+int rqpi_cond_clockwait(rqpi_cond_t *cond, rqpi_mutex_t *mutex, clockid_t clock,
+			const struct timespec *abstime)
+{
+	struct rqu_deadline dl;
+	int err = rqu_deadline_set(&dl, clock, abstime);
+
+	return err ? err : wait_on(cond_of(cond), rqu_mutex_of(mutex), &dl);
+}
+
+int rqpi_cond_timedwait(rqpi_cond_t *cond, rqpi_mutex_t *mutex, const struct timespec *abstime)
+{
+	bool monotonic = (rqb_load(&cond_of(cond)->kind) & RQU_COND_MONOTONIC) != 0;
+
+	return rqpi_cond_clockwait(cond, mutex, monotonic ? CLOCK_MONOTONIC : CLOCK_REALTIME,
+				   abstime);
+}
+
+int rqpi_cond_signal(rqpi_cond_t *cond)
+{
+	struct rqu_cond *c = cond_of(cond);
+
+	/* A private condvar's `joined` stays 0: whichever kind it is, both words 0 is one that never waited. */
+	if (rqb_unlikely(rqb_load(&c->kind) & RQU_COND_SHARED))
+		return rqu_shared_release(c, 0);
+	return rqu_private_release(&c->ref, 0);
+}
+
+int rqpi_cond_broadcast(rqpi_cond_t *cond)
+{
+	struct rqu_cond *c = cond_of(cond);
+
+	if (rqb_unlikely(rqb_load(&c->kind) & RQU_COND_SHARED))
+		return rqu_shared_release(c, INT_MAX);
+	return rqu_private_release(&c->ref, INT_MAX);
+}
+
+int rqpi_cond_init(rqpi_cond_t *cond, const rqpi_condattr_t *attr)
+{
+	struct rqu_cond *c = cond_of(cond);
+	clockid_t clock = CLOCK_REALTIME;
+	int pshared = RQPI_PROCESS_PRIVATE;
+
+	if (attr &&
+	    (rqpi_condattr_getclock(attr, &clock) || rqpi_condattr_getpshared(attr, &pshared)))
+		return EINVAL;
+	*cond = (rqpi_cond_t)RQPI_COND_INITIALIZER;
+	c->kind = clock == CLOCK_MONOTONIC ? RQU_COND_MONOTONIC : 0;
+	if (pshared == RQPI_PROCESS_SHARED) {
+		c->kind |= RQU_COND_SHARED;
+		rqu_shared_init(c);
+	}
+	return 0;
+}
+
+int rqpi_cond_destroy(rqpi_cond_t *cond)
+{
+	/* Released waiters are on a channel, or only have `seq` compared: nothing to wait for [U-I1, U-I2]. */
+	rqb_store(&cond_of(cond)->ref, 0);
+	return 0;
+}

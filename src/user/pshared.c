@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pshared.c - process-shared condvars: everything is in the condvar, because nothing else is shared.
+ *
+ * The waiters sleep on the condvar's own `seq`. Three things differ from private ones:
+ *
+ *  - Nobody counts out. A waiter that has unlocked the mutex only reads the condvar, and only through the
+ *    kernel, which answers EFAULT where the memory is gone. So a released waiter cannot damage memory that
+ *    the program has put to another use after destroy, and a process killed while it waits leaves no
+ *    count behind. `joined` counts waits ever begun; `served` is what `joined` was when a signaller last
+ *    saw the kernel's queue empty after stepping `seq`. Equal: nobody waits.
+ *    What is left: a waiter released in the window between unlock and sleep has the kernel compare `seq`
+ *    with its ticket, after destroy if it is slow. Init gives each life of a condvar its own start value,
+ *    so that only chance (2^-32) could make it sleep there.
+ *
+ *  - The mutex has another address in each process, so the distance from the condvar is kept. Within
+ *    one page it is the same everywhere. Otherwise the two may be mapped apart: the kernel's own check of
+ *    the requeue target tells the signaller (EINVAL, EFAULT), which marks the condvar RQU_COND_PLAIN; and
+ *    waiters that sleep where a requeue might be refused look at `seq` every SLICE_MS.
+ *
+ *  - All processes must have the same capabilities: one without requeue_pi cannot wake those with it.
+ *
+ *	waiter					signaller
+ *	(mutex) t = seq, joined++		j = joined; j == served: nobody, done
+ *	unlock					step seq
+ *	WAIT_REQUEUE_PI(seq, t)			CMP_REQUEUE_PI; queue empty: served = j
+ *
+ * All who joined up to j have a ticket older than the step: they are asleep and are found, or they get EAGAIN.
+ */
+#include "src/user/user.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "src/user/channel.h"
+
+#define PAGE_BYTES 4096u /* the smallest page of any machine: never takes two pages for one */
+#define SLICE_MS   200
+
+/* A start value unlike that of any other life of a condvar. The mixing is the finaliser of SplitMix64. */
+static uint32_t start_value(const struct rqu_cond *c)
+{
+	struct timespec now = rqu_sys_now(CLOCK_MONOTONIC);
+	uint64_t x = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+
+	x ^= (uint64_t)(uintptr_t)c << 20 ^ (uint64_t)rqu_sys_gettid() << 40;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	return (uint32_t)(x ^ (x >> 31));
+}
+
+void rqu_shared_init(struct rqu_cond *c)
+{
+	c->seq = start_value(c);
+}
+
+static struct rqu_queue queue_of(struct rqu_cond *c)
+{
+	uintptr_t word = (uintptr_t)c + (uintptr_t)rqb_load64((const uint64_t *)&c->distance);
+
+	return (struct rqu_queue){&c->seq, (uint32_t *)word, true};
+}
+
+static bool is_plain(struct rqu_cond *c)
+{
+	return (rqb_load(&c->kind) & RQU_COND_PLAIN) != 0;
+}
+
+/* `served` only moves forward: a slow signaller must not take back what a later one has seen. */
+static void mark_served(struct rqu_cond *c, uint32_t joined)
+{
+	uint32_t old = rqb_load(&c->served);
+
+	while ((int32_t)(joined - old) > 0 && !rqb_cas(&c->served, old, joined))
+		old = rqb_load(&c->served);
+}
+
+/*
+ * The kernel refused to requeue: in this process the mutex is not where the waiters' process said. From now on
+ * everybody sleeps plainly. Those already asleep look at `seq` by themselves.
+ */
+static int give_up_requeueing(struct rqu_cond *c, const struct rqu_queue *q)
+{
+	rqb_or(&c->kind, RQU_COND_PLAIN);
+	rqu_sys_wake(q->seq, INT_MAX, true);
+	return 0;
+}
+
+int rqu_shared_release(struct rqu_cond *c, int nr_requeue)
+{
+	uint32_t joined = rqb_load_acq(&c->joined);
+	struct rqu_queue q;
+	int ret;
+
+	if (joined == rqb_load(&c->served))
+		return 0;
+	q = queue_of(c);
+	ret = rqu_release(&q, nr_requeue, is_plain(c), NULL);
+	if (ret >= 0) {
+		if (nr_requeue > 0 || ret == 0)
+			mark_served(c, joined);
+		return 0;
+	}
+	if (ret == -EINVAL || ret == -EFAULT)
+		return give_up_requeueing(c, &q);
+	return rqu_to_errno(ret);
+}
+
+/* Gone (EFAULT) is released too: destroy is legal only after that. */
+static bool shared_released(struct rqu_wait *w)
+{
+	return rqu_sys_compare(w->q.seq, w->ticket, true) != 0;
+}
+
+/*
+ * Without a step of `seq`: this must not write, see above. Nobody else is owed one: whoever was in the window
+ * when our signal was sent has been released by that signal's own step.
+ */
+static void shared_forward(struct rqu_wait *w)
+{
+	uint32_t now;
+
+	if (rqu_sys_compare(w->q.seq, w->ticket, true) == -EFAULT)
+		return;
+	do {
+		now = rqb_load(w->q.seq);
+		if (w->plain) {
+			rqu_sys_wake(w->q.seq, 1, true);
+			return;
+		}
+	} while (rqu_sys_cmp_requeue_pi(w->q.seq, now, w->q.word, 0, true) == -EAGAIN);
+}
+
+static void shared_leave(struct rqu_wait *w)
+{
+	(void)w; /* nobody counts out */
+}
+
+static bool same_page(const struct rqu_queue *q)
+{
+	return (uintptr_t)q->seq / PAGE_BYTES == (uintptr_t)q->word / PAGE_BYTES;
+}
+
+/* Under the mutex: make its place known. Those inside with another mutex are released first. */
+static void bind_mutex(struct rqu_cond *c, const struct rqu_lock *lock)
+{
+	uint64_t distance = (uint64_t)((uintptr_t)lock->word - (uintptr_t)c);
+	uint64_t old = rqb_load64((const uint64_t *)&c->distance);
+
+	if (old == distance)
+		return;
+	if (rqb_load(&c->joined) != rqb_load(&c->served)) {
+		rqb_count(&rqu_stats.rebinds);
+		rqu_shared_release(c, INT_MAX);
+	}
+	rqb_cas64((uint64_t *)&c->distance, old, distance);
+}
+
+int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_deadline *dl)
+{
+	struct rqu_wait w;
+
+	bind_mutex(c, lock);
+	w = (struct rqu_wait){.q = {&c->seq, lock->word, true},
+			      .ticket = rqb_load(&c->seq),
+			      .lock = lock,
+			      .plain = is_plain(c),
+			      .released = shared_released,
+			      .forward = shared_forward,
+			      .leave = shared_leave};
+	w.slice_ms = w.plain || same_page(&w.q) ? 0 : SLICE_MS;
+	rqb_add(&c->joined, 1);
+	return rqu_wait_and_relock(&w, dl);
+}

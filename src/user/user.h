@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * user.h - THE header of the user half: layouts, who may touch what and when, and the invariants.
+ *
+ * Words. A *waiter* is a thread inside cond_wait; it is *released* when a signal or broadcast has chosen
+ * it; it is *in the window* between its unlock and its sleep in the kernel.
+ *
+ * Where the waiters of a private condvar sleep: not in the condvar, but on the sequence word of a wait
+ * channel (channel.c), memory that belongs to the library, is never unmapped, and is lent to a condvar
+ * while threads are inside. POSIX lets a program destroy and free the condvar right after a broadcast,
+ * even with the mutex held, when released waiters cannot run yet. Hence:
+ *
+ *  U-I1  After a waiter has unlocked the mutex, neither it nor the kernel on its behalf touches the condvar.
+ *  U-I2  Whoever touches a channel beyond its `refs` and `cond` fields holds a pin (a count in `refs`).
+ *        The last one to drop a pin puts the channel on the free list. So destroy has nothing to wait for.
+ *  U-I3  A signaller reads the condvar once, before anybody can be released by it.
+ *  U-I4  `seq` is stepped by every signal and broadcast before it goes to the kernel, and when a channel
+ *        changes hands. A waiter reads it (its ticket) while it holds the mutex. So: the kernel's EAGAIN,
+ *        or a ticket that is no longer `seq`, means that a signal came after this thread began to wait.
+ *  U-I5  A waiter whose wait was ended by time or cancellation counts as released iff its ticket is stale:
+ *        it then returns 0, or passes the signal on. A signal is never lost; it can release a second
+ *        thread, which POSIX allows.
+ *
+ *	waiter W			signaller S
+ *	pin channel, t = seq
+ *	unlock mutex
+ *					seq = t + 1
+ *					CMP_REQUEUE_PI(seq, t + 1): W is not asleep, 0 moved
+ *	WAIT_REQUEUE_PI(seq, t)
+ *	  -> EAGAIN: released
+ *
+ * A process-shared condvar cannot have its waiters sleep in one process's memory: see pshared.c.
+ *
+ * There is no lock in here. The channel free list is a lock-free stack. Every wait for another thread is a
+ * wait for the owner of a PI mutex, in the kernel, with inheritance.
+ */
+#ifndef RQU_USER_H
+#define RQU_USER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "src/base/assert.h"
+#include "src/base/atomic.h"
+#include "src/base/word.h"
+#include "src/sys/sys.h"
+#include <rqpi/base.h>
+#include <rqpi/cond.h>
+#include <rqpi/mutex.h>
+
+/* ---- the calling thread (tid.c) ---- */
+
+struct rqu_self {
+	uint32_t tid; /* cached gettid(); 0: not asked yet, or this is a forked child */
+	uint32_t
+	    forked; /* in a forked child, the thread that forked: its TID in the parent; else 0 */
+	struct rqu_robust_head *robust; /* libc's robust list of this thread, once asked for */
+};
+
+extern __thread struct rqu_self rqu_self __attribute__((tls_model("initial-exec")));
+
+uint32_t rqu_tid_slow(void);
+
+static inline uint32_t rqu_tid(void)
+{
+	uint32_t tid = rqu_self.tid;
+
+	return rqb_likely(tid) ? tid : rqu_tid_slow();
+}
+
+/* Was @tid this very thread, before the fork that made this process? */
+bool rqu_tid_is_prefork(uint32_t tid);
+
+/* ---- mutex (mutex.c, robust.c) ---- */
+
+#define RQU_MUTEX_TYPE	 0x3u /* RQPI_MUTEX_NORMAL, _RECURSIVE, _ERRORCHECK */
+#define RQU_MUTEX_ROBUST 0x4u
+#define RQU_MUTEX_SHARED 0x8u
+
+/* rqu_mutex.state, robust mutexes only. Guarded by the mutex itself. */
+enum rqu_robust_state {
+	RQU_CONSISTENT,
+	RQU_INCONSISTENT,   /* EOWNERDEAD was reported, rqpi_mutex_consistent() not called yet */
+	RQU_NOTRECOVERABLE, /* unlocked while inconsistent: nobody gets it any more */
+};
+
+/*
+ * `prev` and `next` are a node of the owner's robust list, which belongs to the C library: they lie
+ * where its own mutexes have theirs, `next` RQU_ROBUST_OFFSET after the word, `prev` right before `next`.
+ */
+struct rqu_mutex {
+	uint32_t word;	/* the futex word, see word.h */
+	uint32_t kind;	/* RQU_MUTEX_*; constant after init */
+	uint32_t count; /* recursive: times locked beyond the first; guarded by the mutex */
+	uint32_t state; /* enum rqu_robust_state */
+#if __SIZEOF_POINTER__ == 8
+	uint32_t unused[2];
+#endif
+	void *prev;
+	void *next;
+};
+
+#define RQU_ROBUST_OFFSET \
+	((long)offsetof(struct rqu_mutex, word) - (long)offsetof(struct rqu_mutex, next))
+
+RQB_BUILD(sizeof(struct rqu_mutex) <= sizeof(rqpi_mutex_t), "the mutex fits its public type");
+RQB_BUILD(sizeof(rqpi_mutex_t) <= 40, "no larger than glibc's pthread_mutex_t");
+RQB_BUILD(_Alignof(struct rqu_mutex) <= _Alignof(rqpi_mutex_t),
+	  "the public type is aligned enough");
+RQB_BUILD(offsetof(struct rqu_mutex, next) - offsetof(struct rqu_mutex, prev) == sizeof(void *),
+	  "libc writes a neighbour's prev through next - 1");
+
+static inline struct rqu_mutex *rqu_mutex_of(rqpi_mutex_t *mutex)
+{
+	return (struct rqu_mutex *)(void *)mutex;
+}
+
+/* Positive errno for the public interface, from what the waist returned. */
+int rqu_to_errno(int ret);
+
+/* Does the calling thread own @m? In a forked child the copy of a mutex held across the fork is its own. */
+bool rqu_mutex_owned(struct rqu_mutex *m);
+
+/* robust.c: the same as the plain operations, with the list kept. @m is robust. */
+int rqu_robust_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl);
+int rqu_robust_unlock(struct rqu_mutex *m);
+/* For a wait: give @m up but stay announced (list_op_pending), for the kernel may give it back any time. */
+int rqu_robust_wait_begin(struct rqu_mutex *m);
+/* @granted: the kernel gave it back; else lock it now. 0, EOWNERDEAD (owned), or not owned. */
+int rqu_robust_wait_end(struct rqu_mutex *m, bool granted);
+bool rqu_robust_supported(void);
+
+/* mutex.c, for robust.c: lock the bare word, or give it up. */
+int rqu_word_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl);
+int rqu_word_unlock(uint32_t *word, bool shared);
+
+/* ---- time (timeout.c) ---- */
+
+/* Fill @dl. 0, or EINVAL: another clock, or tv_nsec out of range. */
+int rqu_deadline_set(struct rqu_deadline *dl, clockid_t clock, const struct timespec *abstime);
+/* Will @dl have been reached @ms milliseconds from now? 0: is it past? */
+bool rqu_deadline_within(const struct rqu_deadline *dl, long ms);
+/* @ms milliseconds from now, on CLOCK_MONOTONIC. */
+struct rqu_deadline rqu_deadline_in(long ms);
+
+/* ---- waiting (wait.c) ---- */
+
+/*
+ * The mutex of a wait, whatever type it is: ours (cond.c) or libc's (the shim). release() gives it up,
+ * reacquire() makes the caller own it again: @granted says that the kernel has already stored our TID.
+ */
+struct rqu_lock {
+	uint32_t *word;
+	bool shared;
+	uint32_t depth; /* release() keeps here what a recursive mutex counted */
+	void *mutex;
+	int (*release)(struct rqu_lock *lock); /* 0 or a positive errno, still owned */
+	int (*reacquire)(struct rqu_lock *lock, bool granted); /* 0 or a positive errno */
+};
+
+/* Where waiters sleep, as seen from this process. Private: in a channel; shared: in the condvar. */
+struct rqu_queue {
+	uint32_t *seq;	/* the futex word they sleep on */
+	uint32_t *word; /* the mutex's, where they are requeued to */
+	bool shared;
+};
+
+/* How a wait differs between private and process-shared condvars. */
+struct rqu_wait {
+	struct rqu_queue q;
+	uint32_t ticket; /* q.seq when the wait began */
+	struct rqu_lock *lock;
+	bool plain;    /* without requeue_pi: sleep in FUTEX_WAIT, lock afterwards */
+	long slice_ms; /* look at seq at least this often; 0: no need */
+	bool (*released)(struct rqu_wait *w); /* is the ticket stale? */
+	void (*forward)(struct rqu_wait *w);  /* pass the signal on */
+	void (*leave)(struct rqu_wait *w);    /* last touch of the queue */
+	struct rqu_chan *chan;
+};
+
+/*
+ * Release the lock, sleep, own it again. @w is filled in, ticket read, the caller counted in. Calls
+ * w->leave exactly once. Returns what the wait returns.
+ */
+int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl);
+
+/*
+ * Step @q's sequence and release one waiter (@nr_requeue 0) or all (INT_MAX). Returns how many the kernel
+ * took off the queue, or a negative errno. @seq_out: what this call stepped the sequence to.
+ */
+int rqu_release(const struct rqu_queue *q, int nr_requeue, bool plain, uint32_t *seq_out);
+
+/* ---- private condvars: channels (channel.c) ---- */
+
+/*
+ * @ref is the one word of a condvar that names its channel: 0, or RQU_REF_TAG | index. It may be stale:
+ * the channel itself says whether it still belongs to this @ref.
+ */
+#define RQU_REF_TAG 0x80000000u
+
+int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl);
+/* 0 or a positive errno. @nr_requeue 0: signal, INT_MAX: broadcast. */
+int rqu_private_release(uint32_t *ref, int nr_requeue);
+/* Is any thread inside a wait on the condvar of @ref? For the shim, before it leaves @ref to libc. */
+bool rqu_private_busy(uint32_t *ref);
+
+/* ---- process-shared condvars (pshared.c) and the type (cond.c) ---- */
+
+#define RQU_COND_SHARED	   0x1u
+#define RQU_COND_PLAIN	   0x2u /* shared: requeueing was refused once; set for good */
+#define RQU_COND_MONOTONIC RQPI_COND_MONOTONIC_
+
+struct rqu_cond {
+	uint32_t kind; /* RQU_COND_* */
+	uint32_t ref;  /* private: the channel */
+	/* Process-shared only, see pshared.c. */
+	uint32_t seq;
+	uint32_t joined;
+	uint32_t served;
+	uint32_t unused;
+	int64_t distance;
+};
+
+RQB_BUILD(sizeof(struct rqu_cond) <= sizeof(rqpi_cond_t), "the condvar fits its public type");
+RQB_BUILD(sizeof(rqpi_cond_t) <= 48, "no larger than glibc's pthread_cond_t");
+RQB_BUILD(_Alignof(struct rqu_cond) <= _Alignof(rqpi_cond_t), "the public type is aligned enough");
+
+void rqu_shared_init(struct rqu_cond *c);
+int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_deadline *dl);
+int rqu_shared_release(struct rqu_cond *c, int nr_requeue);
+
+/* ---- counters (info.c) ---- */
+
+extern struct rqpi_cond_stats rqu_stats;
+
+#endif /* RQU_USER_H */

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c - the middle of every wait and of every signal, whatever the condvar and the mutex are.
+ *
+ * Called by channel.c and pshared.c. Here is the one place where a thread sleeps, where it can be
+ * cancelled, and where it is decided what the kernel's answer means. Rules: user.h [U-I4, U-I5].
+ */
+#include "src/user/user.h"
+#include "src/user/channel.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+
+/*
+ * Bit 0 of a sequence: its last step was a broadcast, not a signal. Only the counter of double wakes
+ * cares. The rest counts steps, so that no value comes back before 2^31 of them.
+ */
+uint32_t rqu_seq_after(uint32_t seq, bool broadcast)
+{
+	return ((seq + 2) & ~1u) | (broadcast ? 1u : 0u);
+}
+
+static uint32_t step(uint32_t *seq, bool broadcast)
+{
+	uint32_t old;
+
+	do
+		old = rqb_load(seq);
+	while (!rqb_cas(seq, old, rqu_seq_after(old, broadcast)));
+	return rqu_seq_after(old, broadcast);
+}
+
+static bool can_requeue(void)
+{
+	return (rqu_sys_caps() & RQPI_CAP_REQUEUE_PI) != 0;
+}
+
+static int wake_plain(const struct rqu_queue *q, int nr_requeue)
+{
+	return rqu_sys_wake(q->seq, nr_requeue ? INT_MAX : 1, q->shared);
+}
+
+int rqu_release(const struct rqu_queue *q, int nr_requeue, bool plain, uint32_t *seq_out)
+{
+	uint32_t now = step(q->seq, nr_requeue > 0);
+	int ret;
+
+	if (seq_out)
+		*seq_out = now;
+	if (plain || !can_requeue())
+		return wake_plain(q, nr_requeue);
+	/*
+	 * EAGAIN: another signaller stepped the sequence before our call. Both are owed their waiter, so go
+	 * again with its value; every turn is paid for by somebody else's step.
+	 */
+	while ((ret = rqu_sys_cmp_requeue_pi(q->seq, now, q->word, nr_requeue, q->shared)) ==
+	       -EAGAIN)
+		now = rqb_load(q->seq);
+	return ret == -ENOSYS ? wake_plain(q, nr_requeue) : ret;
+}
+
+/* The earlier of the caller's deadline and the end of the slice. @slice is storage. */
+static const struct rqu_deadline *
+sleep_until(const struct rqu_wait *w, const struct rqu_deadline *dl, struct rqu_deadline *slice)
+{
+	if (!w->slice_ms)
+		return dl;
+	*slice = rqu_deadline_in(w->slice_ms);
+	if (!dl)
+		return slice;
+	return rqu_deadline_within(dl, w->slice_ms) ? dl : slice;
+}
+
+static int sleep_once(struct rqu_wait *w, const struct rqu_deadline *dl)
+{
+	int ret;
+
+	if (!w->plain && can_requeue())
+		return rqu_sys_wait_requeue_pi(w->q.seq, w->ticket, w->q.word, w->q.shared, dl);
+	ret = rqu_sys_wait(w->q.seq, w->ticket, w->q.shared, dl);
+	/* Woken is released; 0 would mean that the kernel gave us the mutex too. */
+	return ret == 0 ? -EAGAIN : ret;
+}
+
+/*
+ * Sleep until released or out of time. 0: we own the mutex. -EAGAIN: released, or may have been.
+ * Runs with asynchronous cancellation: system calls, and stores to this frame, nothing else.
+ */
+static int sleep_released(struct rqu_wait *w, const struct rqu_deadline *dl)
+{
+	struct rqu_deadline slice;
+	const struct rqu_deadline *until;
+	int ret;
+
+	do {
+		until = sleep_until(w, dl, &slice);
+		ret = sleep_once(w, until);
+		/* A handler ran (plain sleep only), or it was the slice that ended: the wait goes on. */
+	} while (ret == -EINTR || (ret == -ETIMEDOUT && until == &slice && !w->released(w)));
+	return ret;
+}
+
+static bool granted(const struct rqu_wait *w)
+{
+	return rqb_word_tid(rqb_load(w->q.word)) == rqu_tid();
+}
+
+/*
+ * Cancelled. The kernel's answer is lost, but the word of the mutex says whether it is ours, and the ticket
+ * whether we may have taken a signal. First the signal, so that nobody waits for us to get the mutex.
+ */
+static void on_cancel(void *arg)
+{
+	struct rqu_wait *w = arg;
+	bool owned = granted(w);
+
+	if (w->released(w)) {
+		rqb_count(&rqu_stats.forwarded);
+		w->forward(w);
+	}
+	w->leave(w);
+	(void)w->lock->reacquire(w->lock, owned);
+}
+
+/*
+ * The wait is a cancellation point. A deferred cancellation would not end a system call that libc does not
+ * know of, so the call is made with the type asynchronous, as libc does for its own.
+ */
+static int sleep_cancellable(struct rqu_wait *w, const struct rqu_deadline *dl)
+{
+	int ret;
+	int type;
+
+	pthread_cleanup_push(on_cancel, w);
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	ret = sleep_released(w, dl);
+	pthread_setcanceltype(type, NULL);
+	pthread_cleanup_pop(0);
+	return ret;
+}
+
+/* What the wait returns, as far as sleeping goes, from the kernel's answer. */
+static int outcome(struct rqu_wait *w, int ret)
+{
+	switch (ret) {
+	case 0:
+	case -ENOSYS: /* requeue_pi was taken from us: a spurious wakeup, the next wait does without */
+		return 0;
+	case -EAGAIN:
+		if (w->chan)
+			rqu_channel_window_wake(w->chan, w->ticket);
+		return 0;
+	case -ETIMEDOUT:
+		/* Before or after the requeue: the kernel does not say, the ticket does [U-I5]. */
+		if (!w->released(w))
+			return ETIMEDOUT;
+		rqb_count(&rqu_stats.late_wakes);
+		return 0;
+	default:
+		return rqu_to_errno(ret);
+	}
+}
+
+int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl)
+{
+	int err = w->lock->release(w->lock);
+	int ret;
+	int result;
+
+	if (err) {
+		w->leave(w);
+		return err;
+	}
+	ret = sleep_cancellable(w, dl);
+	result = outcome(w, ret);
+	w->leave(w);
+	err = w->lock->reacquire(w->lock, ret == 0);
+	return err ? err : result;
+}
