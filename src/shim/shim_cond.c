@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shim_cond.c - pthread_cond_* for programs that know nothing of rqpi.
+ *
+ * A wait with a PI mutex (not robust) on a private condvar is ours; everything else goes to libc untouched. A
+ * signal goes where the waiters are: the condvar's slot names a channel of ours, or libc's own count says
+ * that its waiters are inside, or nobody is. The process-shared and robust cases are libc's for now.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+
+#include "src/shim/shim.h"
+#include "src/shim/shim_mutex.h"
+#include "src/user/user.h"
+
+/* The functions are libc's; their declarations come from <pthread.h>. */
+#define SHIM_EXPORT __attribute__((visibility("default")))
+
+static uint32_t *cond_word(pthread_cond_t *cond, size_t offset)
+{
+	return (uint32_t *)(void *)((char *)cond + offset);
+}
+
+static uint32_t *slot_of(pthread_cond_t *cond)
+{
+	return cond_word(cond, shim_layout.slot);
+}
+
+static uint32_t flags_of(pthread_cond_t *cond)
+{
+	return rqb_load(cond_word(cond, shim_layout.refs));
+}
+
+static bool libc_has_waiters(pthread_cond_t *cond)
+{
+	return flags_of(cond) >> shim_layout.refs_shift != 0;
+}
+
+/* struct rqu_lock for glibc's PI mutex. */
+static int release_mutex(struct rqu_lock *lock)
+{
+	pthread_mutex_t *m = lock->mutex;
+	int err;
+
+	lock->depth = m->__data.__count;
+	m->__data.__count = 0;
+	m->__data.__owner = 0;
+	err = rqu_word_unlock(lock->word, lock->shared);
+	if (err) {
+		m->__data.__owner = (int)rqu_tid();
+		m->__data.__count = lock->depth;
+	}
+	return err;
+}
+
+static int reacquire_mutex(struct rqu_lock *lock, bool granted)
+{
+	pthread_mutex_t *m = lock->mutex;
+	int err = 0;
+
+	if (!granted && !rqb_cas_acq(lock->word, 0, rqu_tid()))
+		err = rqu_to_errno(rqu_sys_lock_pi(lock->word, lock->shared, NULL));
+	if (err)
+		return err;
+	m->__data.__owner = (int)rqu_tid();
+	m->__data.__count = lock->depth;
+	return 0;
+}
+
+/* Is this wait ours? If not, the condvar is made ready for libc. */
+static bool take_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+	uint32_t name;
+
+	if (!shim_active())
+		return false;
+	name = rqb_load(slot_of(cond));
+	if (shim_mutex_is_ours(mutex) && !(flags_of(cond) & shim_layout.pshared_flag) &&
+	    (name == 0 || (name & RQU_REF_TAG)) && !libc_has_waiters(cond))
+		return true;
+	if (name & RQU_REF_TAG) {
+		/* The condvar changes sides. Whoever is still inside on ours has been released, or is now. */
+		rqu_private_release(slot_of(cond), INT_MAX);
+		rqb_cas(slot_of(cond), name, 0);
+	}
+	return false;
+}
+
+static int wait_ours(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct rqu_deadline *dl)
+{
+	struct rqu_lock lock = {.word = shim_mutex_word(mutex),
+				.shared = shim_mutex_shared(mutex),
+				.mutex = mutex,
+				.release = release_mutex,
+				.reacquire = reacquire_mutex};
+
+	if (rqb_word_tid(rqb_load(lock.word)) != rqu_tid())
+		return EPERM;
+	return rqu_private_wait(slot_of(cond), &lock, dl);
+}
+
+static int wait_ours_until(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+			   const struct timespec *abstime)
+{
+	struct rqu_deadline dl;
+	int err = rqu_deadline_set(&dl, clock, abstime);
+
+	return err ? err : wait_ours(cond, mutex, &dl);
+}
+
+SHIM_EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+	return take_wait(cond, mutex) ? wait_ours(cond, mutex, NULL) : shim_real.wait(cond, mutex);
+}
+
+SHIM_EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				       const struct timespec *abstime)
+{
+	clockid_t clock;
+
+	if (!take_wait(cond, mutex))
+		return shim_real.timedwait(cond, mutex, abstime);
+	clock = flags_of(cond) & shim_layout.clock_flag ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+	return wait_ours_until(cond, mutex, clock, abstime);
+}
+
+/* Two versions of one function: glibc exports it as of 2.30 from libpthread and as of 2.34 from libc. */
+int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+			const struct timespec *abstime);
+int shim_cond_clockwait_2_30(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+			     const struct timespec *abstime);
+
+SHIM_EXPORT int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+				    const struct timespec *abstime)
+{
+	if (take_wait(cond, mutex))
+		return wait_ours_until(cond, mutex, clock, abstime);
+	return shim_real.clockwait ? shim_real.clockwait(cond, mutex, clock, abstime) : ENOSYS;
+}
+
+SHIM_EXPORT int shim_cond_clockwait_2_30(pthread_cond_t *cond, pthread_mutex_t *mutex,
+					 clockid_t clock, const struct timespec *abstime)
+{
+	return shim_cond_clockwait(cond, mutex, clock, abstime);
+}
+
+__asm__(".symver shim_cond_clockwait, pthread_cond_clockwait@@GLIBC_2.34");
+__asm__(".symver shim_cond_clockwait_2_30, pthread_cond_clockwait@GLIBC_2.30");
+
+static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *))
+{
+	uint32_t name = rqb_load(slot_of(cond));
+
+	if (name & RQU_REF_TAG)
+		return rqu_private_release(slot_of(cond), nr_requeue);
+	/* What libc would look at first, without the way there. */
+	return libc_has_waiters(cond) ? real(cond) : 0;
+}
+
+SHIM_EXPORT int pthread_cond_signal(pthread_cond_t *cond)
+{
+	if (rqb_unlikely(!shim_active()))
+		return shim_real.signal(cond);
+	return release_waiters(cond, 0, shim_real.signal);
+}
+
+SHIM_EXPORT int pthread_cond_broadcast(pthread_cond_t *cond)
+{
+	if (rqb_unlikely(!shim_active()))
+		return shim_real.broadcast(cond);
+	return release_waiters(cond, INT_MAX, shim_real.broadcast);
+}
+
+SHIM_EXPORT int pthread_cond_destroy(pthread_cond_t *cond)
+{
+	/* Released waiters of ours are not in the condvar any more: nothing to wait for. */
+	if (shim_active() && (rqb_load(slot_of(cond)) & RQU_REF_TAG))
+		rqb_store(slot_of(cond), 0);
+	return shim_real.destroy(cond);
+}
