@@ -14,6 +14,11 @@ static struct rqu_cond *cond_of(rqpi_cond_t *cond)
 	return (struct rqu_cond *)(void *)cond;
 }
 
+static bool is_shared(const struct rqu_cond *c)
+{
+	return rqb_load(&c->ref) == RQU_REF_SHARED;
+}
+
 /* struct rqu_lock for our own mutex: release whatever its depth, remember the depth. */
 static int release_mutex(struct rqu_lock *lock)
 {
@@ -55,7 +60,7 @@ static int wait_on(struct rqu_cond *c, struct rqu_mutex *m, const struct rqu_dea
 
 	if (!rqu_mutex_owned(m))
 		return EPERM;
-	if (!(rqb_load(&c->kind) & RQU_COND_SHARED))
+	if (!is_shared(c))
 		return rqu_private_wait(&c->ref, &lock, dl);
 	return lock.shared ? rqu_shared_wait(c, &lock, dl) : EINVAL;
 }
@@ -82,23 +87,25 @@ int rqpi_cond_timedwait(rqpi_cond_t *cond, rqpi_mutex_t *mutex, const struct tim
 				   abstime);
 }
 
+/* Somebody has waited on @c since it was made. */
+static int release_waiters(struct rqu_cond *c, int nr_requeue)
+{
+	return is_shared(c) ? rqu_shared_release(c, nr_requeue)
+			    : rqu_private_release(&c->ref, nr_requeue);
+}
+
 int rqpi_cond_signal(rqpi_cond_t *cond)
 {
 	struct rqu_cond *c = cond_of(cond);
 
-	/* A private condvar's `joined` stays 0: whichever kind it is, both words 0 is one that never waited. */
-	if (rqb_unlikely(rqb_load(&c->kind) & RQU_COND_SHARED))
-		return rqu_shared_release(c, 0);
-	return rqu_private_release(&c->ref, 0);
+	return rqb_likely(rqb_load(&c->ref) == 0) ? 0 : release_waiters(c, 0);
 }
 
 int rqpi_cond_broadcast(rqpi_cond_t *cond)
 {
 	struct rqu_cond *c = cond_of(cond);
 
-	if (rqb_unlikely(rqb_load(&c->kind) & RQU_COND_SHARED))
-		return rqu_shared_release(c, INT_MAX);
-	return rqu_private_release(&c->ref, INT_MAX);
+	return rqb_likely(rqb_load(&c->ref) == 0) ? 0 : release_waiters(c, INT_MAX);
 }
 
 int rqpi_cond_init(rqpi_cond_t *cond, const rqpi_condattr_t *attr)
@@ -113,7 +120,7 @@ int rqpi_cond_init(rqpi_cond_t *cond, const rqpi_condattr_t *attr)
 	*cond = (rqpi_cond_t)RQPI_COND_INITIALIZER;
 	c->kind = clock == CLOCK_MONOTONIC ? RQU_COND_MONOTONIC : 0;
 	if (pshared == RQPI_PROCESS_SHARED) {
-		c->kind |= RQU_COND_SHARED;
+		c->ref = RQU_REF_SHARED;
 		rqu_shared_init(c);
 	}
 	return 0;

@@ -197,7 +197,8 @@ int rqu_release(const struct rqu_queue *q, int nr_requeue, bool plain, uint32_t 
  * @ref is the one word of a condvar that names its channel: 0, or RQU_REF_TAG | index. It may be stale:
  * the channel itself says whether it still belongs to this @ref.
  */
-#define RQU_REF_TAG 0x80000000u
+#define RQU_REF_TAG    0x80000000u
+#define RQU_REF_SHARED 1u /* no name: the condvar is process-shared */
 
 int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl);
 /* 0 or a positive errno. @nr_requeue 0: signal, INT_MAX: broadcast. */
@@ -212,8 +213,8 @@ bool rqu_private_busy(uint32_t *ref);
 #define RQU_COND_MONOTONIC RQPI_COND_MONOTONIC_
 
 struct rqu_cond {
-	uint32_t kind; /* RQU_COND_* */
-	uint32_t ref;  /* private: the channel */
+	uint32_t kind; /* RQU_COND_PLAIN, RQU_COND_MONOTONIC */
+	uint32_t ref;  /* the name of a channel, or RQU_REF_SHARED; 0: nobody ever waited here */
 	/* Process-shared only, see pshared.c. */
 	uint32_t seq;
 	uint32_t joined;

@@ -12,6 +12,8 @@
 #include <limits.h>
 #include <pthread.h>
 
+#define WOKEN 1 /* from a sleep without requeue_pi: released, and the mutex is not ours yet */
+
 /*
  * Bit 0 of a sequence: its last step was a broadcast, not a signal. Only the counter of double wakes
  * cares. The rest counts steps, so that no value comes back before 2^31 of them.
@@ -79,12 +81,12 @@ static int sleep_once(struct rqu_wait *w, const struct rqu_deadline *dl)
 	if (!w->plain && can_requeue())
 		return rqu_sys_wait_requeue_pi(w->q.seq, w->ticket, w->q.word, w->q.shared, dl);
 	ret = rqu_sys_wait(w->q.seq, w->ticket, w->q.shared, dl);
-	/* Woken is released; 0 would mean that the kernel gave us the mutex too. */
-	return ret == 0 ? -EAGAIN : ret;
+	return ret == 0 ? WOKEN : ret;
 }
 
 /*
- * Sleep until released or out of time. 0: we own the mutex. -EAGAIN: released, or may have been.
+ * Sleep until released or out of time. 0: we own the mutex. WOKEN: released, it is still to be locked.
+ * -EAGAIN: released before we slept, or interrupted by a handler after the requeue.
  * Runs with asynchronous cancellation: system calls, and stores to this frame, nothing else.
  */
 static int sleep_released(struct rqu_wait *w, const struct rqu_deadline *dl)
@@ -145,6 +147,7 @@ static int outcome(struct rqu_wait *w, int ret)
 {
 	switch (ret) {
 	case 0:
+	case WOKEN:
 	case -ENOSYS: /* requeue_pi was taken from us: a spurious wakeup, the next wait does without */
 		return 0;
 	case -EAGAIN:
