@@ -12,7 +12,8 @@
  *  U1 signal wakes the highest-priority thread that was waiting, FIFO among equals;
  *  U2 broadcast wakes at most one thread and moves the rest onto the mutex, in one system call;
  *  U3 when a released wait returns, the kernel has already handed the mutex over;
- *  U4 there is no lock inside the condvar; signal and broadcast with nobody waiting make no system call;
+ *  U4 there is no lock inside the condvar; signal and broadcast with nobody waiting make no system call
+ *     (process-shared: none but the first after the last waiter has left);
  *  U5 a signal releases at least one of the threads waiting when it was sent, and is taken by none
  *     that began to wait after it returned.
  *
@@ -86,7 +87,8 @@ RQPI_API int rqpi_cond_destroy(rqpi_cond_t *cond) RQPI_NONNULL;
  *   EINVAL           process-shared condvar with a private mutex; nothing was done;
  *   EOWNERDEAD       robust mutex, the last owner died: the caller OWNS it, as after rqpi_mutex_lock();
  *   ENOTRECOVERABLE  robust mutex that can no longer be locked: the caller does NOT own it;
- *   ESRCH, EDEADLK   the mutex could not be locked again, see rqpi_mutex_lock(): not owned.
+ *   ESRCH, EDEADLK   the mutex could not be locked again, see rqpi_mutex_lock(): not owned. So are the other
+ *                    errors of rqpi_mutex_lock(), if the kernel gives them.
  * Never EINTR. Cancellation point: when cancelled, the mutex is owned again before the first cleanup handler
  * runs, and a signal that the thread may have taken is passed on to another waiter.
  * Source: POSIX pthread_cond_wait; futex(2) FUTEX_WAIT_REQUEUE_PI.
@@ -113,7 +115,8 @@ RQPI_API int rqpi_cond_clockwait(rqpi_cond_t *cond, rqpi_mutex_t *mutex, clockid
  * Return 0, or, where the kernel refused because of the mutex and nobody could be released,
  *   ESRCH    the mutex is held by a thread that died, and is not robust;
  *   EDEADLK  a waiter owns a mutex that the holder of this one waits for: releasing it would be a deadlock;
- *   EPERM, EINVAL  the word of the mutex is not what its users and the kernel made it.
+ *   EPERM, EINVAL, EFAULT  the word of the mutex is not what its users and the kernel made it;
+ *   ENOMEM   the kernel had no memory for its side of the mutex, for a tenth of a second.
  * A broadcast has then released those before the one that was refused. Never EINTR, no cancellation point.
  * Not async-signal-safe, as in POSIX. Source: POSIX pthread_cond_signal; futex(2) FUTEX_CMP_REQUEUE_PI.
  */

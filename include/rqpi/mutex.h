@@ -97,9 +97,11 @@ RQPI_API int rqpi_mutex_destroy(rqpi_mutex_t *mutex) RQPI_NONNULL;
  *   EOWNERDEAD       robust: the owner died. The caller OWNS the mutex and shall repair the state it
  *                    guards, call rqpi_mutex_consistent(), and unlock;
  *   ENOTRECOVERABLE  robust: an owner unlocked after EOWNERDEAD without rqpi_mutex_consistent();
- *   ESRCH            not robust, and the owner is dead: nobody will ever unlock it;
+ *   ESRCH            not robust, and the owner is dead: nobody will ever unlock it. (Threads that were waiting
+ *                    when it died get it one after the other, as if it had been unlocked: return 0.)
  *   ENOTSUP          contended, and the kernel has no PI futex;
- *   EINVAL, EPERM    the memory is no mutex that rqpi manages: the kernel disagrees with its word.
+ *   ENOMEM           contended, and the kernel had no memory for its side of it, for a tenth of a second;
+ *   EINVAL, EPERM, EFAULT  the memory is no mutex that rqpi manages: the kernel disagrees with its word.
  * Never EINTR: a signal handler that ran leaves the wait in place.
  * Source: POSIX pthread_mutex_lock; futex(2) FUTEX_LOCK_PI.
  */
@@ -128,7 +130,9 @@ RQPI_API RQPI_NODISC int rqpi_mutex_clocklock(rqpi_mutex_t *mutex, clockid_t clo
 /*
  * rqpi_mutex_unlock() - release; the kernel hands it to the most urgent thread that waits, if any, and
  * takes back the priority that was lent.
- * Returns 0; EPERM if the caller does not own it (every type is checked). Source: POSIX
+ * Returns 0; EPERM if the caller does not own it (every type is checked). The child of a fork goes on owning,
+ * in its copy, the private mutexes that the forking thread held. (Not after _Fork() or a bare clone(2), in
+ * whose children POSIX allows async-signal-safe functions only.) Source: POSIX
  * pthread_mutex_unlock; futex(2) FUTEX_UNLOCK_PI.
  */
 RQPI_API int rqpi_mutex_unlock(rqpi_mutex_t *mutex) RQPI_NONNULL;

@@ -75,6 +75,11 @@ int rqu_sys_cmp_requeue_pi(uint32_t *from, uint32_t val, uint32_t *to, int nr_re
  */
 int rqu_sys_compare(uint32_t *word, uint32_t val, bool shared);
 
+/*
+ * Copy *@word to @val through the kernel. 0; -EFAULT: not mapped. Where a sandbox forbids it, a plain load.
+ */
+int rqu_sys_read(uint32_t *word, uint32_t *val);
+
 /* The calling thread's id, by a system call: see rqu_tid() for the cached one. */
 uint32_t rqu_sys_gettid(void);
 

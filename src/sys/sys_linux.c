@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "src/base/atomic.h"
@@ -250,6 +251,23 @@ int rqu_sys_cmp_requeue_pi(uint32_t *from, uint32_t val, uint32_t *to, int nr_re
 int rqu_sys_compare(uint32_t *word, uint32_t val, bool shared)
 {
 	return futex(word, FUTEX_CMP_REQUEUE | private_flag(shared), 0, NULL, word, val);
+}
+
+int rqu_sys_read(uint32_t *word, uint32_t *val)
+{
+	struct iovec to = {val, sizeof(*val)};
+	struct iovec from = {word, sizeof(*word)};
+	int saved = errno;
+	ssize_t ret = process_vm_readv(getpid(), &to, 1, &from, 1, 0);
+	int err = errno;
+
+	errno = saved;
+	if (ret == (ssize_t)sizeof(*val))
+		return 0;
+	if (ret < 0 && err == EFAULT)
+		return -EFAULT;
+	*val = rqb_load(word);
+	return 0;
 }
 
 uint32_t rqu_sys_gettid(void)

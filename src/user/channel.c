@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 
 #include "src/user/user.h"
 
@@ -231,8 +232,10 @@ static int wait_without_channel(struct rqu_lock *lock, const struct rqu_deadline
 {
 	struct rqu_deadline until = rqu_deadline_in(POLL_MS);
 	uint32_t never = 0;
-	int err = lock->release(lock);
+	int err;
 
+	pthread_testcancel(); /* with the mutex held, as cleanup handlers expect */
+	err = lock->release(lock);
 	if (err)
 		return err;
 	rqb_count(&rqu_stats.no_channel);

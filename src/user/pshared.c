@@ -120,14 +120,13 @@ static void shared_forward(struct rqu_wait *w)
 {
 	uint32_t now;
 
-	if (rqu_sys_compare(w->q.seq, w->ticket, true) == -EFAULT)
+	if (w->plain) {
+		rqu_sys_wake(w->q.seq, 1, true);
 		return;
+	}
 	do {
-		now = rqb_load(w->q.seq);
-		if (w->plain) {
-			rqu_sys_wake(w->q.seq, 1, true);
+		if (rqu_sys_read(w->q.seq, &now) == -EFAULT)
 			return;
-		}
 	} while (rqu_sys_cmp_requeue_pi(w->q.seq, now, w->q.word, 0, true) == -EAGAIN);
 }
 
@@ -168,7 +167,8 @@ int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_
 			      .released = shared_released,
 			      .forward = shared_forward,
 			      .leave = shared_leave};
-	w.slice_ms = w.plain || same_page(&w.q) ? 0 : SLICE_MS;
+	/* A plain sleeper too: FUTEX_WAKE reaches nobody while one that waits to be requeued is in the queue. */
+	w.slice_ms = same_page(&w.q) ? 0 : SLICE_MS;
 	rqb_add(&c->joined, 1);
 	return rqu_wait_and_relock(&w, dl);
 }

@@ -13,30 +13,49 @@
 
 __thread struct rqu_self rqu_self __attribute__((tls_model("initial-exec")));
 
-/* In a forked child: the TID, in the parent, of the thread that forked. */
-static uint32_t prefork_tid;
+/*
+ * Who the one thread that came through fork was, in the processes above: newest first, 0 for
+ * none. More than one after a fork of a fork, as daemons do it.
+ */
+#define LINEAGE 8
+static uint32_t lineage[LINEAGE];
 
 uint32_t rqu_tid_slow(void)
 {
 	uint32_t tid = rqu_sys_gettid();
 
-	/* The parent died and a thread of ours was given its number: the old meaning has expired. */
-	if (tid == rqb_load(&prefork_tid))
-		rqb_store(&prefork_tid, 0);
+	/* An ancestor died and a thread of ours was given its number: the old meaning has expired. */
+	for (int i = 0; i < LINEAGE; i++)
+		rqb_cas(&lineage[i], tid, RQB_WORD_TID_MASK);
 	rqu_self.tid = tid;
 	return tid;
 }
 
 bool rqu_tid_is_prefork(uint32_t tid)
 {
-	return rqu_self.forked != 0 && tid == rqu_self.forked && tid == rqb_load(&prefork_tid);
+	if (!rqu_self.forked || tid == 0)
+		return false;
+	for (int i = 0; i < LINEAGE; i++)
+		if (rqb_load(&lineage[i]) == tid)
+			return true;
+	return false;
 }
 
+/* Runs in the child, alone. */
 static void forget_parent(void)
 {
-	/* If nothing was ever locked by this thread, there is no TID to remember. */
-	rqu_self.forked = rqu_self.tid;
-	rqb_store(&prefork_tid, rqu_self.tid);
+	if (!rqu_self.forked) {
+		/* Another thread came through the last fork, and is not here any more. */
+		for (int i = 0; i < LINEAGE; i++)
+			rqb_store(&lineage[i], 0);
+	}
+	/* A thread that has no cached TID never locked anything in the parent. */
+	if (rqu_self.tid) {
+		for (int i = LINEAGE - 1; i > 0; i--)
+			rqb_store(&lineage[i], rqb_load(&lineage[i - 1]));
+		rqb_store(&lineage[0], rqu_self.tid);
+	}
+	rqu_self.forked = true;
 	rqu_self.tid = 0;
 }
 

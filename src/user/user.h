@@ -69,7 +69,7 @@ static inline uint32_t rqu_tid(void)
 	return rqb_likely(tid) ? tid : rqu_tid_slow();
 }
 
-/* Was @tid this very thread, before the fork that made this process? */
+/* Was @tid this very thread, before a fork that made this process or one of its ancestors? */
 bool rqu_tid_is_prefork(uint32_t tid);
 
 /* ---- mutex (mutex.c, robust.c) ---- */

@@ -117,6 +117,8 @@ static void on_cancel(void *arg)
 	struct rqu_wait *w = arg;
 	bool owned = granted(w);
 
+	if (owned)
+		rqb_handoff_acquire(w->q.word);
 	if (w->released(w)) {
 		rqb_count(&rqu_stats.forwarded);
 		w->forward(w);
@@ -159,6 +161,12 @@ static int outcome(struct rqu_wait *w, int ret)
 		if (!w->released(w))
 			return ETIMEDOUT;
 		rqb_count(&rqu_stats.late_wakes);
+		return 0;
+	case -EFAULT:
+		/*
+		 * The condvar is gone, which is legal once we have been released. (It can be: only a
+		 * process-shared one holds the word we sleep on.) If it is the mutex, relocking will say so.
+		 */
 		return 0;
 	default:
 		return rqu_to_errno(ret);
