@@ -2,8 +2,8 @@
 /*
  * rqpi/base.h - what every public header of rqpi shares: version, visibility, capabilities, errors.
  *
- * Error convention of the whole public interface: a function returns 0 or a positive errno value, as
- * the pthread functions do, and leaves errno itself alone.
+ * Error convention of the whole public interface: a function returns 0 or a positive errno value,
+ * as the pthread functions do, and leaves errno itself alone.
  */
 #ifndef RQPI_BASE_H
 #define RQPI_BASE_H
@@ -39,8 +39,8 @@ extern "C" {
  * rqpi_caps() - what this kernel lets this process do, found by trying each operation once.
  *
  * Returns: RQPI_CAP_* bits. Without RQPI_CAP_REQUEUE_PI a condition variable still keeps every
- * promise of POSIX, but its waiters wake first and lock the mutex afterwards: guarantees U2 and U3 of
- * rqpi_cond(3) are lost. Without RQPI_CAP_PI a contended lock fails with ENOTSUP, since silently
+ * promise of POSIX, but its waiters wake first and lock the mutex afterwards: guarantees U2 and U3
+ * of rqpi_cond(3) are lost. Without RQPI_CAP_PI a contended lock fails with ENOTSUP, since silently
  * not inheriting would be worse. A sandbox that takes an operation away after the first call is
  * noticed when the operation is next used.
  * Never fails. Async-signal-safe. No cancellation point.
@@ -50,8 +50,8 @@ RQPI_API unsigned int rqpi_caps(void);
 /*
  * rqpi_strerror() - what a code that rqpi returned means in rqpi's own terms.
  * @code: 0 or a positive errno value.
- * Returns: a constant English sentence, never NULL; "unknown error code" for a value that no function
- * of rqpi returns. Async-signal-safe, no cancellation point.
+ * Returns: a constant English sentence, never NULL; "unknown error code" for a value that no
+ * function of rqpi returns. Async-signal-safe, no cancellation point.
  */
 RQPI_API const char *rqpi_strerror(int code);
 
@@ -59,8 +59,8 @@ RQPI_API const char *rqpi_strerror(int code);
 RQPI_API const char *rqpi_version(void);
 
 /*
- * Process-wide counters of what condition variables did, for tests and tuning. Each is a sum over all
- * threads since the start and wraps at 2^64. Signals with nobody waiting are not counted.
+ * Process-wide counters of what condition variables did, for tests and tuning. Each is a sum over
+ * all threads since the start and wraps at 2^64. Signals with nobody waiting are not counted.
  */
 struct rqpi_cond_stats {
 	uint64_t size;	       /* set by the caller to sizeof(struct rqpi_cond_stats) */
@@ -75,8 +75,8 @@ struct rqpi_cond_stats {
 
 /*
  * rqpi_cond_stats() - copy the counters into @stats.
- * Returns: 0; EINVAL if stats->size is smaller than the field size itself or no multiple of 8. A larger
- * structure from a newer header is filled as far as this library knows and zeroed beyond.
+ * Returns: 0; EINVAL if stats->size is smaller than the field size itself or no multiple of 8. A
+ * larger structure from a newer header is filled as far as this library knows and zeroed beyond.
  * Async-signal-safe, no cancellation point. The counters are read one by one, not as one snapshot.
  */
 RQPI_API int rqpi_cond_stats(struct rqpi_cond_stats *stats) RQPI_NONNULL;

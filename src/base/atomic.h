@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * atomic.h - every atomic access of rqpi, by memory order; the one place where a schedule hook can sit.
+ * atomic.h - every atomic access of rqpi, by memory order; the one place where a schedule hook can
+ * sit.
  *
  * Owns: the __atomic builtins (no other file uses them), the RQPI_SIM switch, the TSan annotations.
  * An access that is a scheduling point of the checker goes through RQB_POINT() first: a build with
@@ -128,16 +129,19 @@ static inline bool rqb_cas_ptr(void **p, void *old, void *new)
 	return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-/* Order for the compiler only: against a signal, or the kernel that reads our memory when we die. */
+/*
+ * Order for the compiler only: against a signal, or the kernel that reads our memory when we die.
+ */
 static inline void rqb_compiler_barrier(void)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 /*
- * ThreadSanitizer sees atomics, not the kernel. Where the kernel stores a futex word on our behalf (it
- * hands a mutex from its owner to a waiter), say so: rqb_handoff_release() before the system call that
- * gives away, rqb_handoff_acquire() after the one that took. The kernel's own locks order the two.
+ * ThreadSanitizer sees atomics, not the kernel. Where the kernel stores a futex word on our behalf
+ * (it hands a mutex from its owner to a waiter), say so: rqb_handoff_release() before the system
+ * call that gives away, rqb_handoff_acquire() after the one that took. The kernel's own locks order
+ * the two.
  */
 #if defined(__SANITIZE_THREAD__)
 #define RQB_TSAN 1

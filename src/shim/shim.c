@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shim.c - the preload's start: find libc's own functions, decide once whether to work or to step aside.
+ * shim.c - the preload's start: find libc's own functions, decide once whether to work or to step
+ * aside.
  *
- * Steps aside, saying so on stderr, where libc is not the one we know or the kernel has no requeue_pi: the
- * program then runs exactly as without us. RQPI_PRELOAD_OFF=1 steps aside silently.
+ * Steps aside, saying so on stderr, where libc is not the one we know or the kernel has no
+ * requeue_pi: the program then runs exactly as without us. RQPI_PRELOAD_OFF=1 steps aside silently.
  */
 #define _GNU_SOURCE
 #include "src/shim/shim.h"
@@ -41,8 +42,8 @@ static void say(const char *why)
 }
 
 /*
- * dlsym() may give the oldest version of a symbol, and the oldest pthread_cond_* of glibc take another
- * pthread_cond_t. So ask by version. @versions ends with NULL.
+ * dlsym() may give the oldest version of a symbol, and the oldest pthread_cond_* of glibc take
+ * another pthread_cond_t. So ask by version. @versions ends with NULL.
  */
 static bool find(void *slot, const char *name, const char *const *versions)
 {
@@ -75,7 +76,9 @@ static const char *why_not(void)
 	unsigned int need = RQPI_CAP_PI | RQPI_CAP_REQUEUE_PI;
 
 	if (!find_real(&shim_real)) {
-		/* Nothing to fall back on: not even stepping aside would leave a working program. */
+		/*
+		 * Nothing to fall back on: not even stepping aside would leave a working program.
+		 */
 		say("libc's pthread_cond functions were not found");
 		abort();
 	}

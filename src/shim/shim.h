@@ -2,10 +2,11 @@
 /*
  * shim.h - what the files of librqpi-preload.so share.
  *
- * The preload puts PI-aware waiting under a program's own pthread_cond_t and pthread_mutex_t. The mutex stays
- * libc's in every respect; only a wait gives it up and takes it back by itself. Of the condvar it uses
- * one word that libc leaves 0 while nobody waits there its way (`slot`), for the name of a wait channel.
- * Both are libc's private layout: shim_layout.c proves it at load by experiment.
+ * The preload puts PI-aware waiting under a program's own pthread_cond_t and pthread_mutex_t. The
+ * mutex stays libc's in every respect; only a wait gives it up and takes it back by itself. Of the
+ * condvar it uses one word that libc leaves 0 while nobody waits there its way (`slot`), for the
+ * name of a wait channel. Both are libc's private layout: shim_layout.c proves it at load by
+ * experiment.
  */
 #ifndef RQU_SHIM_H
 #define RQU_SHIM_H

@@ -2,9 +2,10 @@
 /*
  * shim_cond.c - pthread_cond_* for programs that know nothing of rqpi.
  *
- * A wait with a PI mutex (not robust) on a private condvar is ours; everything else goes to libc untouched. A
- * signal goes where the waiters are: the condvar's slot names a channel of ours, or libc's own count says
- * that its waiters are inside, or nobody is. The process-shared and robust cases are libc's for now.
+ * A wait with a PI mutex (not robust) on a private condvar is ours; everything else goes to libc
+ * untouched. A signal goes where the waiters are: the condvar's slot names a channel of ours, or
+ * libc's own count says that its waiters are inside, or nobody is. The process-shared and robust
+ * cases are libc's for now.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -81,7 +82,10 @@ static bool take_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 	    (name == 0 || (name & RQU_REF_TAG)) && !libc_has_waiters(cond))
 		return true;
 	if (name & RQU_REF_TAG) {
-		/* The condvar changes sides. Whoever is still inside on ours has been released, or is now. */
+		/*
+		 * The condvar changes sides. Whoever is still inside on ours has been released, or
+		 * is now.
+		 */
 		rqu_private_release(slot_of(cond), INT_MAX);
 		rqb_cas(slot_of(cond), name, 0);
 	}
@@ -126,7 +130,10 @@ SHIM_EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mu
 	return wait_ours_until(cond, mutex, clock, abstime);
 }
 
-/* Two versions of one function: glibc exports it as of 2.30 from libpthread and as of 2.34 from libc. */
+/*
+ * Two versions of one function: glibc exports it as of 2.30 from libpthread and as of 2.34 from
+ * libc.
+ */
 int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
 			const struct timespec *abstime);
 int shim_cond_clockwait_2_30(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,

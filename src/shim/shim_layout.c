@@ -2,9 +2,9 @@
 /*
  * shim_layout.c - prove, on this libc and before anything depends on it, where things are.
  *
- * Mutex: glibc's public header names the fields; lock and unlock one of each kind and look. Condvar: init
- * with different attributes and see which bits differ. Two layouts are known, told apart by where the
- * word with those bits is: glibc 2.25 to 2.40 and glibc 2.41 on.
+ * Mutex: glibc's public header names the fields; lock and unlock one of each kind and look.
+ * Condvar: init with different attributes and see which bits differ. Two layouts are known, told
+ * apart by where the word with those bits is: glibc 2.25 to 2.40 and glibc 2.41 on.
  */
 #define _GNU_SOURCE
 #include "src/shim/shim.h"
@@ -115,7 +115,10 @@ static bool find_flags(void)
 	shim_layout.clock_flag = mono[at];
 	shim_layout.pshared_flag = shared[at];
 	shim_layout.refs_shift = 3;
-	/* glibc 2.25 on: bit 0 process-shared, bit 1 the clock, bit 2 destroy waits, from bit 3 a count. */
+	/*
+	 * glibc 2.25 on: bit 0 process-shared, bit 1 the clock, bit 2 destroy waits, from bit 3 a
+	 * count.
+	 */
 	if (mono[at] != 2 || shared[at] != 1)
 		return false;
 	if (shim_layout.refs == 36)

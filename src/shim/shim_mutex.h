@@ -2,9 +2,9 @@
 /*
  * shim_mutex.h - glibc's PI mutex from the inside: what a wait must read and keep right.
  *
- * Proved at load by shim_layout.c. __lock is a PI futex word as ours; __owner names the owner again, for
- * the types that check; __count counts a recursive mutex from 1; __nusers is left as it is during a
- * wait, as glibc's own condvar does.
+ * Proved at load by shim_layout.c. __lock is a PI futex word as ours; __owner names the owner
+ * again, for the types that check; __count counts a recursive mutex from 1; __nusers is left as it
+ * is during a wait, as glibc's own condvar does.
  */
 #ifndef RQU_SHIM_MUTEX_H
 #define RQU_SHIM_MUTEX_H

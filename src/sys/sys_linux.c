@@ -2,8 +2,9 @@
 /*
  * sys_linux.c - the waist on Linux's own futex.
  *
- * The only file of the user half that makes system calls or looks at errno. Rules and policy: sys.h.
- * Calls go through libc's syscall(), so that a program (a test, the engine's preload) can interpose it.
+ * The only file of the user half that makes system calls or looks at errno. Rules and policy:
+ * sys.h. Calls go through libc's syscall(), so that a program (a test, the engine's preload) can
+ * interpose it.
  */
 #define _GNU_SOURCE
 #include "src/sys/sys.h"
@@ -75,8 +76,9 @@ static const void *kernel_time(const struct rqu_deadline *dl, struct kernel_time
 }
 
 /*
- * A sandbox does not say ENOSYS but often EPERM or EACCES. @impossible: the answers the operation itself
- * never gives. Such an answer strikes the capability, so that the next caller takes the other way.
+ * A sandbox does not say ENOSYS but often EPERM or EACCES. @impossible: the answers the operation
+ * itself never gives. Such an answer strikes the capability, so that the next caller takes the
+ * other way.
  */
 static int strike_if_denied(int ret, unsigned int cap, bool eperm_possible)
 {
@@ -138,7 +140,10 @@ static struct rqu_deadline to_realtime(const struct rqu_deadline *dl)
 	return r;
 }
 
-/* LOCK_PI knows CLOCK_REALTIME alone; it serves every untimed lock, and all locks before Linux 5.14. */
+/*
+ * LOCK_PI knows CLOCK_REALTIME alone; it serves every untimed lock, and all locks before Linux
+ * 5.14.
+ */
 static int lock_pi_old(uint32_t *word, bool shared, const struct rqu_deadline *dl)
 {
 	struct kernel_timespec64 buf;
@@ -150,7 +155,9 @@ static int lock_pi_old(uint32_t *word, bool shared, const struct rqu_deadline *d
 			rt = to_realtime(dl);
 		ret = futex(word, FUTEX_LOCK_PI | private_flag(shared), 0,
 			    kernel_time(dl ? &rt : NULL, &buf), NULL, 0);
-		/* CLOCK_REALTIME was stepped forward: the caller's own clock has not got there yet. */
+		/*
+		 * CLOCK_REALTIME was stepped forward: the caller's own clock has not got there yet.
+		 */
 	} while (ret == -ETIMEDOUT && dl->clock != CLOCK_REALTIME && !is_past(dl));
 	return ret;
 }
@@ -212,8 +219,8 @@ int rqu_sys_unlock_pi(uint32_t *word, bool shared)
 
 	rqb_handoff_release(word);
 	/*
-	 * EAGAIN: a waiter came and went between the kernel's reading of the word and its store. Each turn
-	 * needs another such waiter at just that point, so this ends.
+	 * EAGAIN: a waiter came and went between the kernel's reading of the word and its store.
+	 * Each turn needs another such waiter at just that point, so this ends.
 	 */
 	do
 		ret = futex(word, FUTEX_UNLOCK_PI | private_flag(shared), 0, NULL, NULL, 0);
@@ -284,8 +291,8 @@ struct timespec rqu_sys_now(clockid_t clock)
 }
 
 /*
- * Try each operation on words of our own in a way that can neither sleep nor succeed: each has one error
- * that only a kernel that knows the operation, and lets us use it, will answer.
+ * Try each operation on words of our own in a way that can neither sleep nor succeed: each has one
+ * error that only a kernel that knows the operation, and lets us use it, will answer.
  */
 static unsigned int probe_caps(void)
 {
@@ -308,7 +315,9 @@ unsigned int rqu_sys_caps(void)
 	uint32_t seen = rqb_load_acq(&caps);
 
 	if (!seen) {
-		/* Two threads may both probe; they find the same. A strike that came between stays. */
+		/*
+		 * Two threads may both probe; they find the same. A strike that came between stays.
+		 */
 		rqb_cas(&caps, 0, probe_caps() | CAPS_PROBED);
 		seen = rqb_load_acq(&caps);
 	}

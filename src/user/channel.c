@@ -2,8 +2,9 @@
 /*
  * channel.c - wait channels: lending one to a private condvar, pinning, taking it back.
  *
- * A condvar holds the name of a channel (`ref`), never the channel itself. The name may be stale: the
- * channel has gone back to the free list, or belongs to another condvar by now. pin() sorts this out:
+ * A condvar holds the name of a channel (`ref`), never the channel itself. The name may be stale:
+ * the channel has gone back to the free list, or belongs to another condvar by now. pin() sorts
+ * this out:
  *
  *	waiter (holds the mutex)	last one inside			signaller
  *	name = *ref
@@ -12,8 +13,8 @@
  *					ref = NULL, onto free list
  *	take another, *ref = its name					name = *ref, pin, step, requeue
  *
- * A pin taken on a channel that has changed hands is dropped again at once; it did no harm. Channels in
- * use are never more than threads inside waits, so the pool stops growing by itself.
+ * A pin taken on a channel that has changed hands is dropped again at once; it did no harm.
+ * Channels in use are never more than threads inside waits, so the pool stops growing by itself.
  */
 #include "src/user/channel.h"
 
@@ -64,7 +65,10 @@ static struct rqu_chan *pop_free(void)
 		old = rqb_load64(&free_list);
 		if ((uint32_t)old == 0)
 			return NULL;
-		/* May be popped and reused while we look: the tag has moved then, and the exchange fails. */
+		/*
+		 * May be popped and reused while we look: the tag has moved then, and the exchange
+		 * fails.
+		 */
 		c = channel_at((uint32_t)old - 1);
 	} while (!rqb_cas64(&free_list, old, list_head(old, rqb_load(&c->next))));
 	return c;
@@ -80,7 +84,10 @@ static bool grow(uint32_t index)
 	chunk = rqu_sys_map(CHUNK * sizeof(struct rqu_chan));
 	if (!chunk)
 		return false;
-	/* Lost to another thread: our chunk stays unused, 64 KiB of address space, once in a process's life. */
+	/*
+	 * Lost to another thread: our chunk stays unused, 64 KiB of address space, once in a
+	 * process's life.
+	 */
 	rqb_cas_ptr(&chunks[index / CHUNK], NULL, chunk);
 	return true;
 }
@@ -183,9 +190,9 @@ static int release(struct rqu_chan *c, int nr_requeue)
 }
 
 /*
- * The channel for a wait with @lock, pinned. The caller holds the mutex, so that two waiters cannot both
- * find none, unless they use different mutexes at one time, which POSIX leaves undefined: then those inside
- * are released, and nobody is ever left on a channel that no name leads to.
+ * The channel for a wait with @lock, pinned. The caller holds the mutex, so that two waiters cannot
+ * both find none, unless they use different mutexes at one time, which POSIX leaves undefined: then
+ * those inside are released, and nobody is ever left on a channel that no name leads to.
  */
 static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock)
 {
@@ -225,8 +232,8 @@ static void private_leave(struct rqu_wait *w)
 }
 
 /*
- * No memory for a channel: a wait that ends by itself after a moment. The caller's loop makes it a poll, slow
- * and without order, but nothing is lost.
+ * No memory for a channel: a wait that ends by itself after a moment. The caller's loop makes it a
+ * poll, slow and without order, but nothing is lost.
  */
 static int wait_without_channel(struct rqu_lock *lock, const struct rqu_deadline *dl)
 {

@@ -6,8 +6,8 @@
 #include "src/user/user.h"
 
 /*
- * A wait channel: where the waiters of one private condvar sleep. Type-stable: once a channel, always a
- * channel. One cache line.
+ * A wait channel: where the waiters of one private condvar sleep. Type-stable: once a channel,
+ * always a channel. One cache line.
  */
 struct rqu_chan {
 	uint32_t seq;  /* the futex word of the sleepers [U-I4] */

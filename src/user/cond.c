@@ -128,7 +128,10 @@ int rqpi_cond_init(rqpi_cond_t *cond, const rqpi_condattr_t *attr)
 
 int rqpi_cond_destroy(rqpi_cond_t *cond)
 {
-	/* Released waiters are on a channel, or only have `seq` compared: nothing to wait for [U-I1, U-I2]. */
+	/*
+	 * Released waiters are on a channel, or only have `seq` compared: nothing to wait for
+	 * [U-I1, U-I2].
+	 */
 	rqb_store(&cond_of(cond)->ref, 0);
 	return 0;
 }

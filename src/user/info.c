@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * info.c - what a program can ask about the library: version, capabilities, errors in words, counters.
+ * info.c - what a program can ask about the library: version, capabilities, errors in words,
+ * counters.
  */
 #include "src/user/user.h"
 

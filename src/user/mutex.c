@@ -2,8 +2,9 @@
 /*
  * mutex.c - the PI mutex: fast paths, types, and what is not robust about it.
  *
- * Uncontended, the word goes from 0 to the owner's TID and back by compare-exchange. All else is the
- * kernel's LOCK_PI and UNLOCK_PI. Robust mutexes branch off to robust.c before anything is changed.
+ * Uncontended, the word goes from 0 to the owner's TID and back by compare-exchange. All else is
+ * the kernel's LOCK_PI and UNLOCK_PI. Robust mutexes branch off to robust.c before anything is
+ * changed.
  */
 #include "src/user/user.h"
 
@@ -27,9 +28,9 @@ int rqu_to_errno(int ret)
 }
 
 /*
- * The child of a fork continues the thread that called fork: a private mutex which that thread held is
- * held by the child in its own copy, under a TID that means the parent. Put our own there. Nobody can be
- * waiting in the kernel: no other thread came along.
+ * The child of a fork continues the thread that called fork: a private mutex which that thread held
+ * is held by the child in its own copy, under a TID that means the parent. Put our own there.
+ * Nobody can be waiting in the kernel: no other thread came along.
  */
 static bool adopt_after_fork(struct rqu_mutex *m, uint32_t word)
 {
@@ -68,8 +69,9 @@ int rqu_word_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl)
 	if (!try)
 		return rqu_to_errno(rqu_sys_lock_pi(&m->word, is_shared(m), dl));
 	/*
-	 * TRYLOCK_PI on a held mutex would set WAITERS and send its owner into the kernel for nothing. Only
-	 * a word without an owner and yet not 0 (an owner died) is the kernel's business.
+	 * TRYLOCK_PI on a held mutex would set WAITERS and send its owner into the kernel for
+	 * nothing. Only a word without an owner and yet not 0 (an owner died) is the kernel's
+	 * business.
 	 */
 	word = rqb_load(&m->word);
 	if (rqb_word_tid(word) != 0 || word == 0)
@@ -121,7 +123,10 @@ int rqpi_mutex_clocklock(rqpi_mutex_t *mutex, clockid_t clock, const struct time
 
 	if (lock_fast(m))
 		return 0;
-	/* POSIX: a lock that need not wait need not look at the time. Looking costs a word less of doubt. */
+	/*
+	 * POSIX: a lock that need not wait need not look at the time. Looking costs a word less of
+	 * doubt.
+	 */
 	err = lock_slow(m, true, NULL);
 	if (err != EBUSY)
 		return err;

@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pshared.c - process-shared condvars: everything is in the condvar, because nothing else is shared.
+ * pshared.c - process-shared condvars: everything is in the condvar, because nothing else is
+ * shared.
  *
  * The waiters sleep on the condvar's own `seq`. Three things differ from private ones:
  *
- *  - Nobody counts out. A waiter that has unlocked the mutex only reads the condvar, and only through the
- *    kernel, which answers EFAULT where the memory is gone. So a released waiter cannot damage memory that
- *    the program has put to another use after destroy, and a process killed while it waits leaves no
- *    count behind. `joined` counts waits ever begun; `served` is what `joined` was when a signaller last
- *    saw the kernel's queue empty after stepping `seq`. Equal: nobody waits.
- *    What is left: a waiter released in the window between unlock and sleep has the kernel compare `seq`
- *    with its ticket, after destroy if it is slow. Init gives each life of a condvar its own start value,
- *    so that only chance (2^-32) could make it sleep there.
+ *  - Nobody counts out. A waiter that has unlocked the mutex only reads the condvar, and only
+ *    through the kernel, which answers EFAULT where the memory is gone. So a released waiter cannot
+ *    damage memory that the program has put to another use after destroy, and a process killed
+ *    while it waits leaves no count behind. `joined` counts waits ever begun; `served` is what
+ *    `joined` was when a signaller last saw the kernel's queue empty after stepping `seq`. Equal:
+ *    nobody waits. What is left: a waiter released in the window between unlock and sleep has the
+ *    kernel compare `seq` with its ticket, after destroy if it is slow. Init gives each life of a
+ *    condvar its own start value, so that only chance (2^-32) could make it sleep there.
  *
- *  - The mutex has another address in each process, so the distance from the condvar is kept. Within
- *    one page it is the same everywhere. Otherwise the two may be mapped apart: the kernel's own check of
- *    the requeue target tells the signaller (EINVAL, EFAULT), which marks the condvar RQU_COND_PLAIN; and
- *    waiters that sleep where a requeue might be refused look at `seq` every SLICE_MS.
+ *  - The mutex has another address in each process, so the distance from the condvar is kept.
+ *    Within one page it is the same everywhere. Otherwise the two may be mapped apart: the kernel's
+ *    own check of the requeue target tells the signaller (EINVAL, EFAULT), which marks the condvar
+ *    RQU_COND_PLAIN; and waiters that sleep where a requeue might be refused look at `seq` every
+ *    SLICE_MS.
  *
- *  - All processes must have the same capabilities: one without requeue_pi cannot wake those with it.
+ *  - All processes must have the same capabilities: one without requeue_pi cannot wake those with
+ *    it.
  *
  *	waiter					signaller
  *	(mutex) t = seq, joined++		j = joined; j == served: nobody, done
  *	unlock					step seq
  *	WAIT_REQUEUE_PI(seq, t)			CMP_REQUEUE_PI; queue empty: served = j
  *
- * All who joined up to j have a ticket older than the step: they are asleep and are found, or they get EAGAIN.
+ * All who joined up to j have a ticket older than the step: they are asleep and are found, or they
+ * get EAGAIN.
  */
 #include "src/user/user.h"
 
@@ -37,7 +41,10 @@
 #define PAGE_BYTES 4096u /* the smallest page of any machine: never takes two pages for one */
 #define SLICE_MS   200
 
-/* A start value unlike that of any other life of a condvar. The mixing is the finaliser of SplitMix64. */
+/*
+ * A start value unlike that of any other life of a condvar. The mixing is the finaliser of
+ * SplitMix64.
+ */
 static uint32_t start_value(const struct rqu_cond *c)
 {
 	struct timespec now = rqu_sys_now(CLOCK_MONOTONIC);
@@ -76,8 +83,8 @@ static void mark_served(struct rqu_cond *c, uint32_t joined)
 }
 
 /*
- * The kernel refused to requeue: in this process the mutex is not where the waiters' process said. From now on
- * everybody sleeps plainly. Those already asleep look at `seq` by themselves.
+ * The kernel refused to requeue: in this process the mutex is not where the waiters' process said.
+ * From now on everybody sleeps plainly. Those already asleep look at `seq` by themselves.
  */
 static int give_up_requeueing(struct rqu_cond *c, const struct rqu_queue *q)
 {
@@ -113,8 +120,8 @@ static bool shared_released(struct rqu_wait *w)
 }
 
 /*
- * Without a step of `seq`: this must not write, see above. Nobody else is owed one: whoever was in the window
- * when our signal was sent has been released by that signal's own step.
+ * Without a step of `seq`: this must not write, see above. Nobody else is owed one: whoever was in
+ * the window when our signal was sent has been released by that signal's own step.
  */
 static void shared_forward(struct rqu_wait *w)
 {
@@ -167,7 +174,10 @@ int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_
 			      .released = shared_released,
 			      .forward = shared_forward,
 			      .leave = shared_leave};
-	/* A plain sleeper too: FUTEX_WAKE reaches nobody while one that waits to be requeued is in the queue. */
+	/*
+	 * A plain sleeper too: FUTEX_WAKE reaches nobody while one that waits to be requeued is in
+	 * the queue.
+	 */
 	w.slice_ms = same_page(&w.q) ? 0 : SLICE_MS;
 	rqb_add(&c->joined, 1);
 	return rqu_wait_and_relock(&w, dl);

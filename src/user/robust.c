@@ -3,15 +3,15 @@
  * robust.c - mutexes that survive their owner.
  *
  * When a thread exits, the kernel walks the robust list it registered and marks the mutexes on it
- * OWNER_DIED. The list is the C library's, one a thread; ours hang in it beside its own, in its layout.
- * `pending` (list_op_pending) covers the moments when a mutex is owned and not on the list, or the other
- * way round. The kernel reads both only when the thread is dead, so the order that matters is that of
- * the stores in the program: rqb_compiler_barrier() between each two.
+ * OWNER_DIED. The list is the C library's, one a thread; ours hang in it beside its own, in its
+ * layout. `pending` (list_op_pending) covers the moments when a mutex is owned and not on the list,
+ * or the other way round. The kernel reads both only when the thread is dead, so the order that
+ * matters is that of the stores in the program: rqb_compiler_barrier() between each two.
  *
  *	lock:    pending = m;  take the word;  put on the list;  pending = none
  *	unlock:  pending = m;  take off the list;  give up the word;  pending = none
- *	wait:    pending = m;  take off the list;  give up the word;  sleep: the kernel may store our TID
- *	         at any moment from here;  put on the list;  pending = none
+ *	wait:    pending = m;  take off the list;  give up the word;  sleep: the kernel may store
+ *	         our TID at any moment from here;  put on the list;  pending = none
  */
 #include "src/user/user.h"
 
@@ -54,7 +54,10 @@ static void end_announcement(struct rqu_robust_head *head)
 	head->pending = NULL;
 }
 
-/* The entry before the first is the head itself; not every libc's head has a `prev`, so leave it alone. */
+/*
+ * The entry before the first is the head itself; not every libc's head has a `prev`, so leave it
+ * alone.
+ */
 static void set_prev(struct rqu_robust_head *head, void *entry, void *prev)
 {
 	void **field = field_of(entry);

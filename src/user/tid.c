@@ -2,9 +2,9 @@
 /*
  * tid.c - who the calling thread is: a cached thread id that is right after fork.
  *
- * A mutex word holds the owner's TID, so the fast path needs it without a system call. The child of a
- * fork is a new thread with a copy of the old one's memory: the cache is emptied there, or the child
- * would lock in the parent's name.
+ * A mutex word holds the owner's TID, so the fast path needs it without a system call. The child of
+ * a fork is a new thread with a copy of the old one's memory: the cache is emptied there, or the
+ * child would lock in the parent's name.
  */
 #define _GNU_SOURCE
 #include "src/user/user.h"
@@ -24,7 +24,9 @@ uint32_t rqu_tid_slow(void)
 {
 	uint32_t tid = rqu_sys_gettid();
 
-	/* An ancestor died and a thread of ours was given its number: the old meaning has expired. */
+	/*
+	 * An ancestor died and a thread of ours was given its number: the old meaning has expired.
+	 */
 	for (int i = 0; i < LINEAGE; i++)
 		rqb_cas(&lineage[i], tid, RQB_WORD_TID_MASK);
 	rqu_self.tid = tid;

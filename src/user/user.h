@@ -2,24 +2,27 @@
 /*
  * user.h - THE header of the user half: layouts, who may touch what and when, and the invariants.
  *
- * Words. A *waiter* is a thread inside cond_wait; it is *released* when a signal or broadcast has chosen
- * it; it is *in the window* between its unlock and its sleep in the kernel.
+ * Words. A *waiter* is a thread inside cond_wait; it is *released* when a signal or broadcast has
+ * chosen it; it is *in the window* between its unlock and its sleep in the kernel.
  *
- * Where the waiters of a private condvar sleep: not in the condvar, but on the sequence word of a wait
- * channel (channel.c), memory that belongs to the library, is never unmapped, and is lent to a condvar
- * while threads are inside. POSIX lets a program destroy and free the condvar right after a broadcast,
- * even with the mutex held, when released waiters cannot run yet. Hence:
+ * Where the waiters of a private condvar sleep: not in the condvar, but on the sequence word of a
+ * wait channel (channel.c), memory that belongs to the library, is never unmapped, and is lent to a
+ * condvar while threads are inside. POSIX lets a program destroy and free the condvar right after a
+ * broadcast, even with the mutex held, when released waiters cannot run yet. Hence:
  *
- *  U-I1  After a waiter has unlocked the mutex, neither it nor the kernel on its behalf touches the condvar.
- *  U-I2  Whoever touches a channel beyond its `refs` and `cond` fields holds a pin (a count in `refs`).
- *        The last one to drop a pin puts the channel on the free list. So destroy has nothing to wait for.
+ *  U-I1  After a waiter has unlocked the mutex, neither it nor the kernel on its behalf touches the
+ *        condvar.
+ *  U-I2  Whoever touches a channel beyond its `refs` and `ref` fields holds a pin (a count in
+ *        `refs`). The last one to drop a pin puts the channel on the free list. So destroy has
+ *        nothing to wait for.
  *  U-I3  A signaller reads the condvar once, before anybody can be released by it.
- *  U-I4  `seq` is stepped by every signal and broadcast before it goes to the kernel, and when a channel
- *        changes hands. A waiter reads it (its ticket) while it holds the mutex. So: the kernel's EAGAIN,
- *        or a ticket that is no longer `seq`, means that a signal came after this thread began to wait.
- *  U-I5  A waiter whose wait was ended by time or cancellation counts as released iff its ticket is stale:
- *        it then returns 0, or passes the signal on. A signal is never lost; it can release a second
- *        thread, which POSIX allows.
+ *  U-I4  `seq` is stepped by every signal and broadcast before it goes to the kernel, and when a
+ *        channel changes hands. A waiter reads it (its ticket) while it holds the mutex. So: the
+ *        kernel's EAGAIN, or a ticket that is no longer `seq`, means that a signal came after this
+ *        thread began to wait.
+ *  U-I5  A waiter whose wait was ended by time or cancellation counts as released iff its ticket is
+ *        stale: it then returns 0, or passes the signal on. A signal is never lost; it can release
+ *        a second thread, which POSIX allows.
  *
  *	waiter W			signaller S
  *	pin channel, t = seq
@@ -31,8 +34,8 @@
  *
  * A process-shared condvar cannot have its waiters sleep in one process's memory: see pshared.c.
  *
- * There is no lock in here. The channel free list is a lock-free stack. Every wait for another thread is a
- * wait for the owner of a PI mutex, in the kernel, with inheritance.
+ * There is no lock in here. The channel free list is a lock-free stack. Every wait for another
+ * thread is a wait for the owner of a PI mutex, in the kernel, with inheritance.
  */
 #ifndef RQU_USER_H
 #define RQU_USER_H
@@ -86,10 +89,13 @@ enum rqu_robust_state {
 };
 
 /*
+ * may_alias: what a caller declares is the public union, and both are used in this library.
+ *
  * `prev` and `next` are a node of the owner's robust list, which belongs to the C library: they lie
- * where its own mutexes have theirs, `next` RQU_ROBUST_OFFSET after the word, `prev` right before `next`.
+ * where its own mutexes have theirs, `next` RQU_ROBUST_OFFSET after the word, `prev` right before
+ * `next`.
  */
-struct rqu_mutex {
+struct __attribute__((may_alias)) rqu_mutex {
 	uint32_t word;	/* the futex word, see word.h */
 	uint32_t kind;	/* RQU_MUTEX_*; constant after init */
 	uint32_t count; /* recursive: times locked beyond the first; guarded by the mutex */
@@ -119,13 +125,19 @@ static inline struct rqu_mutex *rqu_mutex_of(rqpi_mutex_t *mutex)
 /* Positive errno for the public interface, from what the waist returned. */
 int rqu_to_errno(int ret);
 
-/* Does the calling thread own @m? In a forked child the copy of a mutex held across the fork is its own. */
+/*
+ * Does the calling thread own @m? In a forked child the copy of a mutex held across the fork is its
+ * own.
+ */
 bool rqu_mutex_owned(struct rqu_mutex *m);
 
 /* robust.c: the same as the plain operations, with the list kept. @m is robust. */
 int rqu_robust_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl);
 int rqu_robust_unlock(struct rqu_mutex *m);
-/* For a wait: give @m up but stay announced (list_op_pending), for the kernel may give it back any time. */
+/*
+ * For a wait: give @m up but stay announced (list_op_pending), for the kernel may give it back any
+ * time.
+ */
 int rqu_robust_wait_begin(struct rqu_mutex *m);
 /* @granted: the kernel gave it back; else lock it now. 0, EOWNERDEAD (owned), or not owned. */
 int rqu_robust_wait_end(struct rqu_mutex *m, bool granted);
@@ -147,8 +159,9 @@ struct rqu_deadline rqu_deadline_in(long ms);
 /* ---- waiting (wait.c) ---- */
 
 /*
- * The mutex of a wait, whatever type it is: ours (cond.c) or libc's (the shim). release() gives it up,
- * reacquire() makes the caller own it again: @granted says that the kernel has already stored our TID.
+ * The mutex of a wait, whatever type it is: ours (cond.c) or libc's (the shim). release() gives it
+ * up, reacquire() makes the caller own it again: @granted says that the kernel has already stored
+ * our TID.
  */
 struct rqu_lock {
 	uint32_t *word;
@@ -186,16 +199,16 @@ struct rqu_wait {
 int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl);
 
 /*
- * Step @q's sequence and release one waiter (@nr_requeue 0) or all (INT_MAX). Returns how many the kernel
- * took off the queue, or a negative errno. @seq_out: what this call stepped the sequence to.
+ * Step @q's sequence and release one waiter (@nr_requeue 0) or all (INT_MAX). Returns how many the
+ * kernel took off the queue, or a negative errno. @seq_out: what this call stepped the sequence to.
  */
 int rqu_release(const struct rqu_queue *q, int nr_requeue, bool plain, uint32_t *seq_out);
 
 /* ---- private condvars: channels (channel.c) ---- */
 
 /*
- * @ref is the one word of a condvar that names its channel: 0, or RQU_REF_TAG | index. It may be stale:
- * the channel itself says whether it still belongs to this @ref.
+ * @ref is the one word of a condvar that names its channel: 0, or RQU_REF_TAG | index. It may be
+ * stale: the channel itself says whether it still belongs to this @ref.
  */
 #define RQU_REF_TAG    0x80000000u
 #define RQU_REF_SHARED 1u /* no name: the condvar is process-shared */
@@ -203,7 +216,9 @@ int rqu_release(const struct rqu_queue *q, int nr_requeue, bool plain, uint32_t 
 int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl);
 /* 0 or a positive errno. @nr_requeue 0: signal, INT_MAX: broadcast. */
 int rqu_private_release(uint32_t *ref, int nr_requeue);
-/* Is any thread inside a wait on the condvar of @ref? For the shim, before it leaves @ref to libc. */
+/*
+ * Is any thread inside a wait on the condvar of @ref? For the shim, before it leaves @ref to libc.
+ */
 bool rqu_private_busy(uint32_t *ref);
 
 /* ---- process-shared condvars (pshared.c) and the type (cond.c) ---- */
@@ -212,7 +227,7 @@ bool rqu_private_busy(uint32_t *ref);
 #define RQU_COND_PLAIN	   0x2u /* shared: requeueing was refused once; set for good */
 #define RQU_COND_MONOTONIC RQPI_COND_MONOTONIC_
 
-struct rqu_cond {
+struct __attribute__((may_alias)) rqu_cond {
 	uint32_t kind; /* RQU_COND_PLAIN, RQU_COND_MONOTONIC */
 	uint32_t ref;  /* the name of a channel, or RQU_REF_SHARED; 0: nobody ever waited here */
 	/* Process-shared only, see pshared.c. */

@@ -15,8 +15,8 @@
 #define WOKEN 1 /* from a sleep without requeue_pi: released, and the mutex is not ours yet */
 
 /*
- * Bit 0 of a sequence: its last step was a broadcast, not a signal. Only the counter of double wakes
- * cares. The rest counts steps, so that no value comes back before 2^31 of them.
+ * Bit 0 of a sequence: its last step was a broadcast, not a signal. Only the counter of double
+ * wakes cares. The rest counts steps, so that no value comes back before 2^31 of them.
  */
 uint32_t rqu_seq_after(uint32_t seq, bool broadcast)
 {
@@ -53,8 +53,8 @@ int rqu_release(const struct rqu_queue *q, int nr_requeue, bool plain, uint32_t 
 	if (plain || !can_requeue())
 		return wake_plain(q, nr_requeue);
 	/*
-	 * EAGAIN: another signaller stepped the sequence before our call. Both are owed their waiter, so go
-	 * again with its value; every turn is paid for by somebody else's step.
+	 * EAGAIN: another signaller stepped the sequence before our call. Both are owed their
+	 * waiter, so go again with its value; every turn is paid for by somebody else's step.
 	 */
 	while ((ret = rqu_sys_cmp_requeue_pi(q->seq, now, q->word, nr_requeue, q->shared)) ==
 	       -EAGAIN)
@@ -85,8 +85,8 @@ static int sleep_once(struct rqu_wait *w, const struct rqu_deadline *dl)
 }
 
 /*
- * Sleep until released or out of time. 0: we own the mutex. WOKEN: released, it is still to be locked.
- * -EAGAIN: released before we slept, or interrupted by a handler after the requeue.
+ * Sleep until released or out of time. 0: we own the mutex. WOKEN: released, it is still to be
+ * locked. -EAGAIN: released before we slept, or interrupted by a handler after the requeue.
  * Runs with asynchronous cancellation: system calls, and stores to this frame, nothing else.
  */
 static int sleep_released(struct rqu_wait *w, const struct rqu_deadline *dl)
@@ -98,7 +98,10 @@ static int sleep_released(struct rqu_wait *w, const struct rqu_deadline *dl)
 	do {
 		until = sleep_until(w, dl, &slice);
 		ret = sleep_once(w, until);
-		/* A handler ran (plain sleep only), or it was the slice that ended: the wait goes on. */
+		/*
+		 * A handler ran (plain sleep only), or it was the slice that ended: the wait goes
+		 * on.
+		 */
 	} while (ret == -EINTR || (ret == -ETIMEDOUT && until == &slice && !w->released(w)));
 	return ret;
 }
@@ -109,8 +112,9 @@ static bool granted(const struct rqu_wait *w)
 }
 
 /*
- * Cancelled. The kernel's answer is lost, but the word of the mutex says whether it is ours, and the ticket
- * whether we may have taken a signal. First the signal, so that nobody waits for us to get the mutex.
+ * Cancelled. The kernel's answer is lost, but the word of the mutex says whether it is ours, and
+ * the ticket whether we may have taken a signal. First the signal, so that nobody waits for us to
+ * get the mutex.
  */
 static void on_cancel(void *arg)
 {
@@ -128,8 +132,8 @@ static void on_cancel(void *arg)
 }
 
 /*
- * The wait is a cancellation point. A deferred cancellation would not end a system call that libc does not
- * know of, so the call is made with the type asynchronous, as libc does for its own.
+ * The wait is a cancellation point. A deferred cancellation would not end a system call that libc
+ * does not know of, so the call is made with the type asynchronous, as libc does for its own.
  */
 static int sleep_cancellable(struct rqu_wait *w, const struct rqu_deadline *dl)
 {
@@ -164,8 +168,9 @@ static int outcome(struct rqu_wait *w, int ret)
 		return 0;
 	case -EFAULT:
 		/*
-		 * The condvar is gone, which is legal once we have been released. (It can be: only a
-		 * process-shared one holds the word we sleep on.) If it is the mutex, relocking will say so.
+		 * The condvar is gone, which is legal once we have been released. (It can be: only
+		 * a process-shared one holds the word we sleep on.) If it is the mutex, relocking
+		 * will say so.
 		 */
 		return 0;
 	default:

@@ -33,9 +33,16 @@ void *__wrap_rqu_sys_map(unsigned long bytes)
 
 static const struct timespec past = {1, 0};
 
-static uint32_t name_of(const rqpi_cond_t *c)
+static uint32_t *word_of(rqpi_cond_t *c)
 {
-	return ((const struct rqu_cond *)(const void *)c)->ref;
+	struct rqu_cond *inner = (void *)c;
+
+	return &inner->ref;
+}
+
+static uint32_t name_of(rqpi_cond_t *c)
+{
+	return *word_of(c);
 }
 
 static void one_thread_needs_one_channel(void **state)
@@ -113,21 +120,20 @@ static void stale_name_means_nobody(void **state)
 {
 	rqpi_mutex_t m = RQPI_MUTEX_INITIALIZER;
 	rqpi_cond_t old = RQPI_COND_INITIALIZER;
-	struct rqu_cond *inner = (void *)&old;
 	struct sitter s;
 
 	(void)state;
 	assert_int_equal(rqpi_mutex_lock(&m), 0);
 	assert_int_equal(rqpi_cond_timedwait(&old, &m, &past), ETIMEDOUT);
 	assert_int_equal(rqpi_mutex_unlock(&m), 0);
-	assert_false(rqu_private_busy(&inner->ref));
+	assert_false(rqu_private_busy(word_of(&old)));
 	start(&s, &m);
 	while (!is_inside(&s))
 		usleep(1000);
 	/* The stack of free channels gave the same one to the new condvar. */
 	assert_int_equal(name_of(&s.c), name_of(&old));
-	assert_false(rqu_private_busy(&inner->ref));
-	assert_true(rqu_private_busy(&((struct rqu_cond *)(void *)&s.c)->ref));
+	assert_false(rqu_private_busy(word_of(&old)));
+	assert_true(rqu_private_busy(word_of(&s.c)));
 	assert_int_equal(rqpi_cond_signal(&old), 0);
 	assert_int_equal(rqpi_cond_broadcast(&old), 0);
 	let_go(&s);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ask_uncontended.c - what does an operation cost that meets nobody? Orders the batches of
+ * work_uncontended.c and reports them. Called by cmd_bench.c.
+ */
+#include "driver.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { ROUNDS = 40, SAMPLES = 12 };
+
+static const char *const ops[] = {
+    "cas_pair",	 "cas_pair_call",      "lock_unlock",	       "signal",
+    "broadcast", "lock_signal_unlock", "lock_broadcast_unlock"};
+
+static double over_glibc(const struct bench_case *c, enum bench_impl impl, const char *op)
+{
+	return bench_ratio(bench_of(c, impl, op), bench_of(c, BENCH_GLIBC, op));
+}
+
+static void print_table(const struct bench_report *rep, const struct bench_case *c)
+{
+	static const enum bench_impl impls[] = {BENCH_GLIBC, BENCH_PRELOAD, BENCH_NATIVE};
+
+	bench_say(rep, "\n  %-24s%16s%16s%16s%13s%12s\n", "ns per operation", "glibc", "preload",
+		  "native", "preload", "native");
+	bench_say(rep, "  %-24s%16s%16s%16s%13s%12s\n", "", "min / p50", "min / p50", "min / p50",
+		  "/ glibc", "/ glibc");
+	for (size_t op = 0; op < sizeof(ops) / sizeof(ops[0]); op++) {
+		bench_say(rep, "    %-22s", ops[op]);
+		for (size_t i = 0; i < 3; i++) {
+			const struct bench_series *series = bench_of(c, impls[i], ops[op]);
+
+			bench_say_number(rep, 8, 2, bench_percentile(series, 0));
+			bench_say(rep, " /");
+			bench_say_number(rep, 6, 2, bench_percentile(series, 50));
+		}
+		bench_say_number(rep, 13, 2, over_glibc(c, BENCH_PRELOAD, ops[op]));
+		bench_say_number(rep, 12, 2, over_glibc(c, BENCH_NATIVE, ops[op]));
+		bench_say(rep, "\n");
+	}
+}
+
+static void judge(struct bench_report *rep, const struct bench_case *c)
+{
+	double floor = bench_ratio(bench_of(c, BENCH_GLIBC, "cas_pair_call"),
+				   bench_of(c, BENCH_GLIBC, "lock_unlock"));
+
+	for (size_t op = 2; op < sizeof(ops) / sizeof(ops[0]); op++)
+		bench_slower(rep, c, BENCH_NATIVE, ops[op], ops[op], false);
+	if (isfinite(floor))
+		bench_note(
+		    rep,
+		    "the compare-exchange pair alone is %.2fx glibc's lock and unlock on this "
+		    "processor: nothing that locks can be below that",
+		    floor);
+	bench_target(rep, BENCH_NATIVE, "lock and unlock / glibc",
+		     over_glibc(c, BENCH_NATIVE, "lock_unlock"), 0.75);
+	bench_target(rep, BENCH_NATIVE, "lock and unlock / compare-exchange pair",
+		     bench_ratio(bench_of(c, BENCH_NATIVE, "lock_unlock"),
+				 bench_of(c, BENCH_NATIVE, "cas_pair_call")),
+		     1.45);
+	bench_target(rep, BENCH_NATIVE, "signal, nobody waits / glibc",
+		     over_glibc(c, BENCH_NATIVE, "signal"), 1.00);
+	bench_target(rep, BENCH_NATIVE, "broadcast, nobody waits / glibc",
+		     over_glibc(c, BENCH_NATIVE, "broadcast"), 1.00);
+	if (rep->opt->have_preload) {
+		bench_target(rep, BENCH_PRELOAD, "signal, nobody waits / glibc",
+			     over_glibc(c, BENCH_PRELOAD, "signal"), 1.00);
+		bench_target(rep, BENCH_PRELOAD, "broadcast, nobody waits / glibc",
+			     over_glibc(c, BENCH_PRELOAD, "broadcast"), 1.00);
+	}
+	bench_targets_end(rep);
+}
+
+bool bench_ask_uncontended(const struct bench_options *opt, struct bench_report *rep)
+{
+	int rounds = opt->rounds ? opt->rounds : ROUNDS;
+	struct bench_case *c = bench_cases_new(1);
+
+	snprintf(c->name, sizeof(c->name), "one thread");
+	snprintf(c->args, sizeof(c->args), "cpu=%d samples=%d", opt->cpu,
+		 opt->samples ? opt->samples : SAMPLES);
+	c->impls = BENCH_LIBRARIES;
+	bench_report_begin(rep, "uncontended", "nanoseconds for an operation that meets nobody",
+			   rounds);
+	bench_run_rounds(opt, "uncontended", c, 1, rounds);
+	bench_report_cases(rep, c, 1);
+	print_table(rep, c);
+	bench_say(rep, "\n");
+	bench_noise(rep, bench_of(c, BENCH_GLIBC, "cas_pair_call"), "the compare-exchange pair");
+	bench_failures(rep, c);
+	judge(rep, c);
+	bench_cases_free(c, 1);
+	return true;
+}

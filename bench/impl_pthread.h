@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * impl_pthread.h - the pthread functions with a PTHREAD_PRIO_INHERIT mutex: "glibc", and "preload"
+ * when the worker was started with librqpi-preload.so under it. The code is the same, as in an
+ * unmodified program. Included by impl.h alone.
+ */
+#ifndef BENCH_IMPL_PTHREAD_H
+#define BENCH_IMPL_PTHREAD_H
+
+#include <pthread.h>
+#include "worker.h"
+
+typedef pthread_mutex_t bm_t;
+typedef pthread_cond_t bc_t;
+
+static inline void bm_init(bm_t *m)
+{
+	pthread_mutexattr_t attr;
+	int err;
+
+	pthread_mutexattr_init(&attr);
+	err = pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	if (!err)
+		err = pthread_mutex_init(m, &attr);
+	if (err)
+		work_die("pthread_mutex_init with PTHREAD_PRIO_INHERIT", err);
+	pthread_mutexattr_destroy(&attr);
+}
+
+static inline void bm_lock(bm_t *m)
+{
+	int err = pthread_mutex_lock(m);
+
+	if (__builtin_expect(err, 0))
+		work_die("pthread_mutex_lock", err);
+}
+
+static inline void bm_unlock(bm_t *m)
+{
+	int err = pthread_mutex_unlock(m);
+
+	if (__builtin_expect(err, 0))
+		work_die("pthread_mutex_unlock", err);
+}
+
+static inline void bc_init(bc_t *c, bm_t *m)
+{
+	(void)m;
+	pthread_cond_init(c, NULL);
+}
+
+static inline void bc_wait(bc_t *c, bm_t *m)
+{
+	int err = pthread_cond_wait(c, m);
+
+	if (__builtin_expect(err, 0))
+		work_die("pthread_cond_wait", err);
+}
+
+static inline void bc_signal(bc_t *c)
+{
+	int err = pthread_cond_signal(c);
+
+	if (__builtin_expect(err, 0))
+		work_die("pthread_cond_signal", err);
+}
+
+static inline void bc_broadcast(bc_t *c)
+{
+	int err = pthread_cond_broadcast(c);
+
+	if (__builtin_expect(err, 0))
+		work_die("pthread_cond_broadcast", err);
+}
+
+static inline void bc_emit_stats(void)
+{
+}
+
+#endif /* BENCH_IMPL_PTHREAD_H */

@@ -1,0 +1,160 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+#
+# deps.sh [build|test|lint]...: is everything there that this set of targets needs? What is missing
+# is installed with apt-get when this is root on a Debian-like system, and is only named elsewhere.
+# When nothing is missing it takes a moment and touches nothing. Called by the Makefile and test.sh.
+#
+# Exit status: 0 everything is there, 2 something is missing and was not installed.
+# RQPI_DEPS=check in the environment: never install, only say.
+set -u
+LC_ALL=C
+export LC_ALL
+
+cd "$(dirname "$0")/.." || exit 2
+
+missing='' # Debian package names
+lacking='' # what was looked for, for people on other systems
+
+need() { # need PACKAGE WHAT: note that WHAT is not there, PACKAGE has it on Debian
+	case " $missing " in
+	*" $1 "*) ;;
+	*) missing="$missing${missing:+ }$1" ;;
+	esac
+	lacking="$lacking${lacking:+, }$2"
+}
+
+need_command() { # need_command COMMAND PACKAGE
+	command -v "$1" >/dev/null 2>&1 || need "$2" "command $1"
+}
+
+need_library() { # need_library PKG-CONFIG-NAME PACKAGE
+	if ! command -v pkg-config >/dev/null 2>&1 || ! pkg-config --exists "$1"; then
+		need "$2" "library $1 with its headers"
+	fi
+}
+
+# A gcc without recommended packages comes without libc's headers: look by compiling.
+need_libc() {
+	if command -v "${CC:-cc}" >/dev/null 2>&1; then
+		printf '#include <stdio.h>\n#include <pthread.h>\n#include <linux/futex.h>\n' |
+			"${CC:-cc}" -E -o /dev/null -x c - 2>/dev/null ||
+			need libc6-dev "headers of libc and Linux"
+	elif [ -n "${CC:-}" ]; then
+		echo "deps: CC=$CC is not a command here" >&2
+		exit 2
+	else
+		need gcc "command cc"
+		need libc6-dev "headers of libc and Linux"
+	fi
+}
+
+look() { # look SET: collect what SET lacks
+	case $1 in
+	build)
+		need_libc
+		need_command meson meson
+		need_command ninja ninja-build
+		need_command pkg-config pkg-config
+		need_library popt libpopt-dev
+		need_library json-c libjson-c-dev
+		;;
+	test)
+		look build
+		look lint
+		need_command gcc gcc
+		need_library cmocka libcmocka-dev
+		need_library libseccomp libseccomp-dev
+		need_command patch patch
+		;;
+	lint)
+		look build
+		need_command python3 python3
+		need_command clang clang
+		need_command clang-format clang-format
+		need_command nm binutils
+		need_command shellcheck shellcheck
+		need_command codespell codespell
+		;;
+	*)
+		echo "deps: unknown set '$1' (build, test or lint)" >&2
+		exit 2
+		;;
+	esac
+}
+
+look_all() {
+	missing=''
+	lacking=''
+	for set_name in $sets; do
+		look "$set_name"
+	done
+}
+
+say_elsewhere() {
+	cat >&2 <<-END
+	deps: missing: $lacking.
+	deps: this system is not one that I know how to install on. The packages are called
+	  Debian, Ubuntu:  $missing
+	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
+	                   libcmocka-devel libseccomp-devel libasan libubsan libtsan patch
+	                   python3 clang clang-tools-extra binutils ShellCheck codespell
+	  Arch:            meson ninja pkgconf gcc popt json-c cmocka libseccomp patch python clang
+	                   binutils shellcheck codespell
+	END
+}
+
+# Two programs may want apt's lists at once, and update waits for nobody: ask again for two minutes.
+apt_update() {
+	tries=0
+	while ! apt-get -q update </dev/null >"$log" 2>&1; do
+		if ! grep -q 'Could not get lock' "$log" || [ "$tries" -ge 24 ]; then
+			# Not the end: another source may be out of reach while ours is fine.
+			echo "deps: apt-get update complained:" >&2
+			grep '^[EW]:' "$log" >&2
+			return
+		fi
+		tries=$((tries + 1))
+		sleep 5
+	done
+}
+
+install() {
+	echo "deps: missing: $lacking."
+	echo "deps: installing with apt-get: $missing"
+	log=$(mktemp) || exit 2
+	trap 'rm -f "$log"' EXIT
+	DEBIAN_FRONTEND=noninteractive
+	export DEBIAN_FRONTEND
+	apt_update
+	# shellcheck disable=SC2086 # a list of package names
+	if ! apt-get -q -y --no-install-recommends -o DPkg::Lock::Timeout=120 \
+		-o Acquire::Retries=3 install $missing </dev/null >"$log" 2>&1; then
+		cat "$log" >&2
+		echo "deps: apt-get could not install: $missing" >&2
+		exit 2
+	fi
+	hash -r
+	wanted=$missing
+	look_all
+	if [ -n "$missing" ]; then
+		echo "deps: installed $wanted, and still missing: $lacking" >&2
+		exit 2
+	fi
+	echo "deps: done"
+}
+
+sets=${*:-build}
+look_all
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1 || [ ! -f /etc/debian_version ]; then
+	say_elsewhere
+	exit 2
+fi
+if [ "$(id -u)" -ne 0 ] || [ "${RQPI_DEPS:-}" = check ]; then
+	echo "deps: missing: $lacking. To install:" >&2
+	echo "  sudo apt-get update && sudo apt-get install -y --no-install-recommends $missing" >&2
+	exit 2
+fi
+install

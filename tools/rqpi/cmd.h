@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cmd.h - the commands of the tool `rqpi` and what they share: exit codes and finding the preload.
+ *
+ * A command is called by main.c as cmd_NAME(argc, argv) with argv[0] being its own name ("demo")
+ * and its arguments after it, and returns the exit status of the process. Included by main.c,
+ * cmd_*.c, report*.c.
+ */
+#ifndef RQPI_CMD_H
+#define RQPI_CMD_H
+
+#include <popt.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum rqpi_exit {
+	RQPI_EXIT_DONE = 0,
+	RQPI_EXIT_FINDING = 1, /* it ran, and found that something is not as it should be */
+	RQPI_EXIT_CANNOT = 2,  /* it could not run: usage, missing rights, missing files */
+};
+
+int cmd_demo(int argc, char **argv);
+int cmd_run(int argc, char **argv);
+int cmd_bench(int argc, char **argv); /* in bench/, where that is built */
+
+/*
+ * preload_find() - where librqpi-preload.so is: $RQPI_PRELOAD, else the build tree this binary lies
+ * in, else where it was installed.
+ * @who: the command, for the message on standard error that says what was tried.
+ * Returns 0 and an absolute path in @path (PATH_MAX bytes), or -1.
+ */
+int preload_find(const char *who, char *path);
+
+/*
+ * The folder this binary lies in, PATH_MAX bytes at @path. Returns 0, or -1 where /proc does not
+ * tell.
+ */
+int preload_own_folder(char *path);
+
+/*
+ * preload_join() - a value for LD_PRELOAD: @preload (NULL: nothing) in front of @inherited (NULL:
+ * nothing), without any other librqpi-preload.so that @inherited names. Returns memory to free; ""
+ * when nothing is left.
+ */
+char *preload_join(const char *preload, const char *inherited);
+
+#endif /* RQPI_CMD_H */
