@@ -26,6 +26,8 @@
 
 #define CAPS_PROBED  0x80000000u
 #define ENOMEM_TRIES 100
+#define NSEC_PER_SEC 1000000000L
+#define TIME_MAX     ((time_t)((1ull << (sizeof(time_t) * 8 - 1)) - 1))
 
 /* The kernel's 64-bit timespec: on 32-bit machines libc's own may be narrower. */
 struct kernel_timespec64 {
@@ -109,7 +111,7 @@ static struct timespec timespec_sub(struct timespec a, struct timespec b)
 
 	if (r.tv_nsec < 0) {
 		r.tv_sec -= 1;
-		r.tv_nsec += 1000000000L;
+		r.tv_nsec += NSEC_PER_SEC;
 	}
 	return r;
 }
@@ -119,31 +121,30 @@ static bool is_past(const struct rqu_deadline *dl)
 	return timespec_sub(dl->at, rqu_sys_now(dl->clock)).tv_sec < 0;
 }
 
-/* The same moment on CLOCK_REALTIME, as things stand now; saturates instead of overflowing. */
+/* The same moment on CLOCK_REALTIME, as things stand now. Beyond the end of time: the end of time. */
 static struct rqu_deadline to_realtime(const struct rqu_deadline *dl)
 {
-	struct timespec left = timespec_sub(dl->at, rqu_sys_now(dl->clock));
-	struct timespec now = rqu_sys_now(CLOCK_REALTIME);
+	struct timespec left;
+	struct timespec now;
 	struct rqu_deadline r = {CLOCK_REALTIME, {0, 0}};
 
+	if (dl->clock == CLOCK_REALTIME)
+		return *dl;
+	left = timespec_sub(dl->at, rqu_sys_now(dl->clock));
+	now = rqu_sys_now(CLOCK_REALTIME);
 	if (left.tv_sec < 0)
 		return r;
-	if (__builtin_add_overflow(now.tv_sec, left.tv_sec, &r.at.tv_sec)) {
-		r.at.tv_sec = now.tv_sec;
-		return r;
-	}
 	r.at.tv_nsec = now.tv_nsec + left.tv_nsec;
-	if (r.at.tv_nsec >= 1000000000L) {
-		r.at.tv_nsec -= 1000000000L;
-		r.at.tv_sec += 1;
+	if (r.at.tv_nsec >= NSEC_PER_SEC) {
+		r.at.tv_nsec -= NSEC_PER_SEC;
+		now.tv_sec += 1;
 	}
+	if (__builtin_add_overflow(now.tv_sec, left.tv_sec, &r.at.tv_sec))
+		r.at.tv_sec = TIME_MAX;
 	return r;
 }
 
-/*
- * LOCK_PI knows CLOCK_REALTIME alone; it serves every untimed lock, and all locks before Linux
- * 5.14.
- */
+/* LOCK_PI knows CLOCK_REALTIME alone. It serves all but timed locks on CLOCK_MONOTONIC. */
 static int lock_pi_old(uint32_t *word, bool shared, const struct rqu_deadline *dl)
 {
 	struct kernel_timespec64 buf;
@@ -155,9 +156,7 @@ static int lock_pi_old(uint32_t *word, bool shared, const struct rqu_deadline *d
 			rt = to_realtime(dl);
 		ret = futex(word, FUTEX_LOCK_PI | private_flag(shared), 0,
 			    kernel_time(dl ? &rt : NULL, &buf), NULL, 0);
-		/*
-		 * CLOCK_REALTIME was stepped forward: the caller's own clock has not got there yet.
-		 */
+		/* CLOCK_REALTIME was stepped forward: the caller's own clock is not there yet. */
 	} while (ret == -ETIMEDOUT && dl->clock != CLOCK_REALTIME && !is_past(dl));
 	return ret;
 }
@@ -182,8 +181,8 @@ static void pause_for_memory(void)
 	uint32_t never = 0;
 
 	dl.at.tv_nsec += 1000000;
-	if (dl.at.tv_nsec >= 1000000000L) {
-		dl.at.tv_nsec -= 1000000000L;
+	if (dl.at.tv_nsec >= NSEC_PER_SEC) {
+		dl.at.tv_nsec -= NSEC_PER_SEC;
 		dl.at.tv_sec += 1;
 	}
 	rqu_sys_wait(&never, 0, false, &dl);
