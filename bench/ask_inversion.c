@@ -51,6 +51,7 @@ bool bench_ask_inversion(const struct bench_options *opt, struct bench_report *r
 	int rounds = opt->rounds ? opt->rounds : opt->moderate ? ROUNDS_MODERATE : ROUNDS;
 	struct bench_case *cases;
 	size_t n = 0;
+	bool measured;
 
 	if (!opt->fifo) {
 		fputs("rqpi bench: inversion needs SCHED_FIFO, and this process may not have it\n",
@@ -74,7 +75,7 @@ bool bench_ask_inversion(const struct bench_options *opt, struct bench_report *r
 	}
 	bench_report_begin(rep, "inversion",
 			   "from the signal until HIGH has the mutex, microseconds", rounds);
-	bench_run_rounds(opt, "inversion", cases, n, rounds);
+	measured = bench_run_rounds(opt, "inversion", cases, n, rounds);
 	bench_report_cases(rep, cases, n);
 	print_table(rep, cases, n);
 	for (size_t i = 0; i < n; i++)
@@ -85,5 +86,5 @@ bool bench_ask_inversion(const struct bench_options *opt, struct bench_report *r
 	}
 	bench_targets_end(rep);
 	bench_cases_free(cases, n);
-	return true;
+	return measured;
 }

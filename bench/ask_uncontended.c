@@ -78,6 +78,7 @@ bool bench_ask_uncontended(const struct bench_options *opt, struct bench_report 
 {
 	int rounds = opt->rounds ? opt->rounds : ROUNDS;
 	struct bench_case *c = bench_cases_new(1);
+	bool measured;
 
 	snprintf(c->name, sizeof(c->name), "one thread");
 	snprintf(c->args, sizeof(c->args), "cpu=%d samples=%d", opt->cpu,
@@ -85,7 +86,7 @@ bool bench_ask_uncontended(const struct bench_options *opt, struct bench_report 
 	c->impls = BENCH_LIBRARIES;
 	bench_report_begin(rep, "uncontended", "nanoseconds for an operation that meets nobody",
 			   rounds);
-	bench_run_rounds(opt, "uncontended", c, 1, rounds);
+	measured = bench_run_rounds(opt, "uncontended", c, 1, rounds);
 	bench_report_cases(rep, c, 1);
 	print_table(rep, c);
 	bench_say(rep, "\n");
@@ -93,5 +94,5 @@ bool bench_ask_uncontended(const struct bench_options *opt, struct bench_report 
 	bench_failures(rep, c);
 	judge(rep, c);
 	bench_cases_free(c, 1);
-	return true;
+	return measured;
 }

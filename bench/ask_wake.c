@@ -64,6 +64,7 @@ bool bench_ask_wake(const struct bench_options *opt, struct bench_report *rep)
 	size_t n = opt->cpu2 < 0 ? CASES / 2 : CASES;
 	struct bench_case *cases;
 	double floor;
+	bool measured;
 
 	if (!opt->fifo) {
 		fputs("rqpi bench: wake needs SCHED_FIFO, and this process may not have it\n",
@@ -83,7 +84,7 @@ bool bench_ask_wake(const struct bench_options *opt, struct bench_report *rep)
 			   rounds);
 	if (n < CASES)
 		bench_note(rep, "across CPUs: left out, this process may use one CPU only");
-	bench_run_rounds(opt, "wake", cases, n, rounds);
+	measured = bench_run_rounds(opt, "wake", cases, n, rounds);
 	bench_report_cases(rep, cases, n);
 	for (size_t i = 0; i < n; i++)
 		bench_table(rep, &cases[i], "wake_ns");
@@ -107,5 +108,5 @@ bool bench_ask_wake(const struct bench_options *opt, struct bench_report *rep)
 		judge(rep, cases, BENCH_PRELOAD);
 	bench_targets_end(rep);
 	bench_cases_free(cases, n);
-	return true;
+	return measured;
 }

@@ -70,9 +70,11 @@ static bool check_options(const struct bench_options *opt)
 static int ask(struct bench_options *opt, const char *which)
 {
 	struct bench_report rep = {.opt = opt, .root = json_object_new_object()};
+	struct json_object *left_out = json_object_new_array();
 	int asked = 0, answered = 0;
 
 	opt->moderate = !which;
+	json_object_object_add(rep.root, "left_out", left_out);
 	bench_machine(&rep);
 	for (int i = 0; i < QUESTIONS; i++) {
 		if (which && strcmp(which, questions[i].name) != 0)
@@ -80,11 +82,13 @@ static int ask(struct bench_options *opt, const char *which)
 		asked++;
 		if (questions[i].ask(opt, &rep))
 			answered++;
+		else
+			json_object_array_add(left_out, json_object_new_string(questions[i].name));
 	}
 	if (opt->json && answered)
 		puts(json_object_to_json_string_ext(rep.root, JSON_C_TO_STRING_PRETTY |
 								  JSON_C_TO_STRING_NOSLASHESCAPE));
-	if (answered < asked)
+	if (answered < asked && !opt->fifo)
 		fputs("rqpi bench: SCHED_FIFO needs root, CAP_SYS_NICE, or an RLIMIT_RTPRIO "
 		      "(ulimit -r) of 95\n",
 		      stderr);

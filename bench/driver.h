@@ -107,7 +107,8 @@ bool bench_run_batch(const struct bench_options *opt, const char *bench, struct 
 /* rounds.c */
 struct bench_case *bench_cases_new(size_t n);
 void bench_cases_free(struct bench_case *cases, size_t n);
-void bench_run_rounds(const struct bench_options *opt, const char *bench, struct bench_case *cases,
+/* bench_run_rounds() - all batches. Returns false if not one of them gave a sample. */
+bool bench_run_rounds(const struct bench_options *opt, const char *bench, struct bench_case *cases,
 		      size_t n, int rounds);
 
 /* report.c */

@@ -36,6 +36,26 @@ void bench_say_number(const struct bench_report *rep, int width, int decimals, d
 		bench_say(rep, "%*s", width, "-");
 }
 
+/* Lines of at most 100 columns, broken at blanks. */
+static void say_wrapped(const struct bench_report *rep, const char *text)
+{
+	const int width = 90;
+	const char *lead = "  note: ";
+
+	while (*text) {
+		int length = (int)strlen(text);
+
+		if (length > width) {
+			for (length = width; length > 1 && text[length] != ' '; length--)
+				;
+		}
+		bench_say(rep, "%s%.*s\n", lead, length, text);
+		text += length;
+		text += strspn(text, " ");
+		lead = "        ";
+	}
+}
+
 void bench_note(struct bench_report *rep, const char *format, ...)
 {
 	char text[512];
@@ -45,7 +65,7 @@ void bench_note(struct bench_report *rep, const char *format, ...)
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	json_object_array_add(rep->notes, json_object_new_string(text));
-	bench_say(rep, "  note: %s\n", text);
+	say_wrapped(rep, text);
 }
 
 struct json_object *bench_json_figure(double value)
@@ -152,8 +172,7 @@ void bench_table(const struct bench_report *rep, const struct bench_case *c, con
 	static const double points[] = {50, 90, 99, 99.9, 100};
 	static const enum bench_impl floors[] = {BENCH_GLIBC, BENCH_REQUEUE, BENCH_FUTEX};
 
-	bench_say(rep, "\n  %-30s%10s%10s%10s%10s%11s", c->name, "p50", "p90", "p99", "p99.9",
-		  "max");
+	bench_say(rep, "\n  %-28s%8s%8s%8s%8s%9s", c->name, "p50", "p90", "p99", "p99.9", "max");
 	for (size_t i = 0; i < 3; i++) {
 		if (c->impls & BENCH_BIT(floors[i]))
 			bench_say(rep, "  / %s", bench_impl_name[floors[i]]);
@@ -164,10 +183,9 @@ void bench_table(const struct bench_report *rep, const struct bench_case *c, con
 
 		if (!own)
 			continue;
-		bench_say(rep, "    %-28s", bench_impl_name[impl]);
+		bench_say(rep, "    %-26s", bench_impl_name[impl]);
 		for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++)
-			bench_say_number(rep, i == 4 ? 11 : 10, 0,
-					 bench_percentile(own, points[i]));
+			bench_say_number(rep, i == 4 ? 9 : 8, 0, bench_percentile(own, points[i]));
 		for (size_t i = 0; i < 3; i++) {
 			if (c->impls & BENCH_BIT(floors[i]))
 				bench_say_number(rep, (int)strlen(bench_impl_name[floors[i]]) + 4,

@@ -48,9 +48,11 @@ static void rest(int ms)
 		nanosleep(&time, NULL);
 }
 
-static void run_case(const struct bench_options *opt, const char *bench, struct bench_case *c,
+static bool run_case(const struct bench_options *opt, const char *bench, struct bench_case *c,
 		     int round)
 {
+	bool any = false;
+
 	for (int turn = 0; turn < BENCH_IMPLS; turn++) {
 		/* Backwards every other time: nobody always comes after the same one either. */
 		int step = round % 2 ? BENCH_IMPLS - 1 - turn : turn;
@@ -60,24 +62,26 @@ static void run_case(const struct bench_options *opt, const char *bench, struct 
 			continue;
 		if (impl == BENCH_PRELOAD && !opt->have_preload)
 			continue; /* said once, in the report's head */
-		bench_run_batch(opt, bench, c, impl, round);
+		any |= bench_run_batch(opt, bench, c, impl, round);
 		rest(c->pause_ms);
 	}
+	return any;
 }
 
-void bench_run_rounds(const struct bench_options *opt, const char *bench, struct bench_case *cases,
+bool bench_run_rounds(const struct bench_options *opt, const char *bench, struct bench_case *cases,
 		      size_t n, int rounds)
 {
-	bool show = isatty(STDERR_FILENO);
+	bool show = isatty(STDERR_FILENO), any = false;
 
 	for (int round = 0; round < rounds; round++) {
 		for (size_t i = 0; i < n; i++) {
 			if (show)
 				fprintf(stderr, "\r\033[K%s: round %d of %d: %s", bench, round + 1,
 					rounds, cases[i].name);
-			run_case(opt, bench, &cases[i], round);
+			any |= run_case(opt, bench, &cases[i], round);
 		}
 	}
 	if (show)
 		fputs("\r\033[K", stderr);
+	return any;
 }

@@ -205,6 +205,9 @@ static void note_failure(struct bench_cell *cell, int status, bool late)
 	if (late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM))
 		snprintf(cell->failure, sizeof(cell->failure),
 			 "did not end: stopped by its watchdog");
+	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
+		snprintf(cell->failure, sizeof(cell->failure),
+			 "stood still: a real-time thread spun for 0.9 s without sleeping");
 	else if (WIFSIGNALED(status))
 		snprintf(cell->failure, sizeof(cell->failure), "ended by signal %d (%s)",
 			 WTERMSIG(status), strsignal(WTERMSIG(status)));

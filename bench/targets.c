@@ -46,15 +46,15 @@ void bench_target_row(struct bench_report *rep, enum bench_impl impl, const char
 		      const struct bench_figure *figures, size_t n)
 {
 	if (!rep->judged) {
-		bench_say(rep, "\n  %-31s", "targets");
+		bench_say(rep, "\n  %-33s", "targets");
 		for (size_t i = 0; i < n; i++)
 			bench_say(rep, "  %-15s", figures[i].of);
-		bench_say(rep, "\n  %-31s", "");
+		bench_say(rep, "\n  %-33s", "");
 		for (size_t i = 0; i < n; i++)
 			bench_say(rep, "  <= %-12.2f", figures[i].limit);
 		bench_say(rep, "\n");
 	}
-	bench_say(rep, "    %-8s%-21s", bench_impl_name[impl], what);
+	bench_say(rep, "    %-8s%-23s", bench_impl_name[impl], what);
 	for (size_t i = 0; i < n; i++) {
 		bench_say(rep, "  ");
 		bench_say_number(rep, 5, 2, figures[i].value);

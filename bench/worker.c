@@ -74,7 +74,7 @@ static void check_preload(const char *impl)
 
 static void guard_process(int seconds)
 {
-	struct rlimit runaway = {RUNAWAY_US, RUNAWAY_US};
+	struct rlimit runaway = {RUNAWAY_US, RUNAWAY_US + RUNAWAY_US / 4};
 
 	/* Nobody reads the samples of a driver that has died. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL))

@@ -6,9 +6,9 @@
  *	cc queue.c $(pkg-config --cflags --libs rqpi) -o queue && ./queue
  *
  * Nothing has to be initialised at run time. put() and get() are the ten lines that matter: lock,
- * wait in a loop while there is nothing to do, do it, signal, unlock. Signalling with the mutex
- * held is the better way here: the kernel moves the waiter onto the mutex, and it wakes once,
- * owning it.
+ * wait in a loop while there is nothing to do, do it, signal, unlock. A signal with the mutex held
+ * does not wake a thread only to let it sleep again: the kernel moves it onto the mutex, and it
+ * wakes once, owning it.
  * Exit status 0: every item arrived once. 1: an item was lost or doubled. 2: no thread could be
  * made.
  */

@@ -41,10 +41,9 @@ extern "C" {
  * Returns: RQPI_CAP_* bits. Without RQPI_CAP_REQUEUE_PI a condition variable still keeps every
  * promise of POSIX, but its waiters wake first and lock the mutex afterwards: guarantees U2 and U3
  * of rqpi_cond(3) are lost. Without RQPI_CAP_PI a contended lock fails with ENOTSUP, since silently
- * not inheriting would be worse. A sandbox that
- * takes an operation away later is noticed when the operation is next used; but nobody can then
- * release threads that already sleep in it: enter the sandbox before the first wait, with all
- * threads.
+ * not inheriting would be worse. A sandbox that takes an operation away later is noticed when the
+ * operation is next used; but nobody can then release threads that already sleep in it: enter the
+ * sandbox before the first wait, with all threads.
  * Never fails. Async-signal-safe. No cancellation point.
  */
 RQPI_API unsigned int rqpi_caps(void);

@@ -277,7 +277,19 @@ static void hp6_timed_out_waiter_meets_a_dead_owner(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {};
+	const struct CMUnitTest tests[] = {
+	    ROBUST_CASE(dead_owner_is_reported_and_repaired),
+	    ROBUST_CASE(dead_owner_is_reported_by_every_way_of_locking),
+	    ROBUST_CASE(unrepaired_is_not_recoverable),
+	    ROBUST_CASE(death_of_the_repairer_is_reported_again),
+	    ROBUST_CASE(consistent_is_refused_where_it_makes_no_sense),
+	    ROBUST_CASE(only_the_held_ones_of_many_are_marked),
+	    ROBUST_CASE(hp6_owner_dies_while_waiters_are_requeued),
+	    ROBUST_CASE(hp6_unrepaired_while_others_are_requeued),
+	    ROBUST_CASE(hp6_owner_by_wait_dies_holding_it),
+	    ROBUST_CASE(hp6_waiter_in_the_window_meets_a_dead_owner),
+	    ROBUST_CASE(hp6_timed_out_waiter_meets_a_dead_owner),
+	};
 
 	rqt_program_begin();
 	return cmocka_run_group_tests_name("robust", tests, NULL, NULL);

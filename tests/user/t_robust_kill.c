@@ -166,7 +166,13 @@ static void killed_after_an_unlock_harms_nobody(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {};
+	const struct CMUnitTest tests[] = {
+	    RQT_CASE(hp6_killed_process_while_waiters_are_requeued),
+	    RQT_CASE(a_killed_process_is_reported_to_the_next_owner),
+	    RQT_CASE(hp6_killed_when_granted_by_a_requeue),
+	    RQT_CASE(killed_when_granted_by_a_lock),
+	    RQT_CASE(killed_after_an_unlock_harms_nobody),
+	};
 
 	rqt_program_begin();
 	return cmocka_run_group_tests_name("robust_kill", tests, NULL, NULL);

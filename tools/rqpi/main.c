@@ -4,6 +4,7 @@
  *
  * Owns the table of commands; each lives in a cmd_*.c of its own (`bench` in bench/).
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,15 @@ static void print_help(FILE *out)
 		"\n'rqpi COMMAND --help' tells more. Exit status: 0 done, 1 finding, 2 cannot.\n");
 }
 
+/* A report that did not reach the disk is none. */
+static int finish(int code)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return code;
+	fprintf(stderr, "rqpi: cannot write to standard output: %s\n", strerror(errno));
+	return RQPI_EXIT_CANNOT;
+}
+
 int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : NULL;
@@ -50,15 +60,15 @@ int main(int argc, char **argv)
 	if (!strcmp(word, "--help") || !strcmp(word, "-h") || !strcmp(word, "-?") ||
 	    !strcmp(word, "help")) {
 		print_help(stdout);
-		return RQPI_EXIT_DONE;
+		return finish(RQPI_EXIT_DONE);
 	}
 	if (!strcmp(word, "--version") || !strcmp(word, "-V")) {
 		printf("rqpi %s\n", RQPI_VERSION);
-		return RQPI_EXIT_DONE;
+		return finish(RQPI_EXIT_DONE);
 	}
 	for (int i = 0; i < COMMANDS; i++) {
 		if (!strcmp(word, commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return finish(commands[i].run(argc - 1, argv + 1));
 	}
 	fprintf(stderr, "rqpi: unknown %s: %s\nrqpi: 'rqpi --help' lists the commands\n",
 		word[0] == '-' ? "option" : "command", word);

@@ -43,7 +43,7 @@ static void heading(const char *text)
 
 static void row(const char *label, const char *libc, const char *rqpi)
 {
-	printf("   %-38s %-26s %s\n", label, libc, rqpi);
+	printf("   %-34s %-24s %s\n", label, libc, rqpi);
 }
 
 static void row_us(const char *label, double libc, double rqpi)
@@ -136,12 +136,11 @@ void report_order(const struct demo_results *r)
 	char text[SIDES][TEXT_MAX];
 
 	heading("ORDER: does a signal go to the most urgent thread that waits?");
-	printf(
-	    "   Threads of priority 10 and 20 wait on a condition variable whose mutex inherits\n"
-	    "   priority. MAIN signals once. Then a thread of priority 80 comes to wait, and MAIN\n"
-	    "   signals twice more. Each signal should go to the highest priority that waits "
-	    "then:\n"
-	    "   20, 80, 10. A C library that serves waiters in groups lets 80 wait behind 10.\n\n");
+	printf("   Threads of priority 10 and 20 wait on a condition variable, with a mutex that\n"
+	       "   inherits priority. MAIN signals once. Then a thread of priority 80 comes to\n"
+	       "   wait, and MAIN signals twice more. Each signal should go to the highest\n"
+	       "   priority that waits at that time: 20, 80, 10. A C library that serves its\n"
+	       "   waiters in groups lets 80 wait behind 10.\n\n");
 	for (int side = 0; side < SIDES; side++) {
 		const struct order_result *o = &r->order[side];
 
@@ -227,23 +226,20 @@ void report_herd(const struct demo_results *r)
 	int rows[HERD_ROWS + 1];
 
 	heading("HERD: what does a broadcast to many threads cost?");
-	printf("   %d threads%s wait. MAIN%s holds the mutex, broadcasts, and has\n"
-	       "   to sleep before it unlocks (for %.0f us here; think of a page fault). Whoever "
-	       "is woken by\n"
-	       "   the broadcast can only go back to sleep on the mutex. rqpi has the kernel move "
-	       "the\n"
-	       "   threads there asleep, and each is woken once, when the mutex is its own.\n",
+	printf("   %d threads%s wait. MAIN%s holds the mutex,\n"
+	       "   broadcasts, and has to sleep before it unlocks (for %.0f us here; think of a\n"
+	       "   page fault). Whoever is woken by the broadcast can only go back to sleep on\n"
+	       "   the mutex. rqpi has the kernel move the threads there asleep, and each is\n"
+	       "   woken once, when the mutex is its own. Medians of %zu rounds, on %s.\n\n",
 	       r->waiters, r->realtime ? " of priority 2 to 80" : "",
-	       r->realtime ? ", of priority 1," : "", l->hold_us);
-	printf("   Medians of %zu rounds, on %s.\n\n",
+	       r->realtime ? ", of priority 1," : "", l->hold_us,
 	       l->rounds < q->rounds ? l->rounds : q->rounds,
 	       r->cpu2 >= 0 ? "two CPUs" : "one CPU");
 	print_herd_table(r);
 	if (q->last_us > 1.1 * l->last_us)
-		printf("   The last thread is served later under rqpi: each hand-over passes "
-		       "through the\n"
-		       "   kernel, in strict order. Order and bounded delay are what that buys, "
-		       "not speed.\n");
+		printf(
+		    "   The last is served later under rqpi: each hand-over goes through the\n"
+		    "   kernel, in strict order. That buys order and bounded delay, not speed.\n");
 	if (r->realtime)
 		draw_both(r, r->herd_run, rounds, rows,
 			  choose_herd_rows(&r->herd_run[SIDE_LIBC], rows), true);
@@ -260,27 +256,21 @@ static const char *inversion_verdict(const struct demo_results *r, int side)
 
 static void explain_group(const struct demo_results *r)
 {
-	printf(
-	    "   HIGH only signals, twice. LOW is signalled first but cannot run, since HOG burns\n"
-	    "   %d ms on the same CPU; then WORKER comes to wait, and HIGH signals again. A "
-	    "condition\n"
-	    "   variable that first waits for LOW to leave keeps HIGH (40) asleep inside "
-	    "signal(),\n"
-	    "   with the mutex locked, for as long as HOG (20) pleases: an unbounded "
-	    "inversion.\n\n",
-	    r->hog_ms);
+	printf("   HIGH only signals, twice. LOW is signalled first but cannot run, since HOG\n"
+	       "   burns %d ms on the same CPU; then WORKER comes to wait, and HIGH signals\n"
+	       "   again. A condition variable that first waits for LOW to leave keeps HIGH (40)\n"
+	       "   asleep inside signal(), with the mutex locked, for as long as HOG (20)\n"
+	       "   pleases: an unbounded priority inversion.\n\n",
+	       r->hog_ms);
 }
 
 static void explain_token(const struct demo_results *r)
 {
 	if (r->group_was_mended)
-		printf("   This glibc does not keep a signaller asleep (scenario group was tried "
-		       "first and\n"
-		       "   HIGH was not held up). The older fault of order is shown as a delay "
-		       "instead.\n");
-	printf("   Three LOW threads wait and one of them is signalled. Then HIGH comes to wait, "
-	       "and a\n"
-	       "   signal is sent every 100 ms. The first should be HIGH's.\n\n");
+		printf("   This glibc does not keep a signaller asleep: scenario group was tried\n"
+		       "   first, and HIGH was not held up. So the fault of order, as a delay:\n");
+	printf("   Three LOW threads wait and one of them is signalled. Then HIGH comes to wait,\n"
+	       "   and a signal is sent every 100 ms. The first should be HIGH's.\n\n");
 }
 
 void report_inversion(const struct demo_results *r)
@@ -300,7 +290,7 @@ void report_inversion(const struct demo_results *r)
 	row_sides(r, "");
 	if (group) {
 		row_us("HIGH's second signal took (median)", l->high_us, q->high_us);
-		row_us("                          (longest)", l->worst_us, q->worst_us);
+		row_us("                         (longest)", l->worst_us, q->worst_us);
 	} else {
 		row_us("HIGH served after", l->high_us, q->high_us);
 		row_count("signals sent until then", l->signals, q->signals);

@@ -295,9 +295,9 @@ void timeline_draw(const struct timeline *t)
 
 void timeline_legend(void)
 {
-	printf("   %c waits on the condvar   %c signalled, not back yet   %c wants the mutex   "
-	       "%c has the mutex\n"
-	       "   %c in signal/broadcast    %c burns CPU time            %c busy elsewhere\n",
-	       MARK_WAITS, MARK_RELEASED, MARK_WANTS, MARK_OWNS, MARK_SIGNALS, MARK_BURNS,
-	       MARK_IDLE);
+	printf(
+	    "   %c waits on the condvar    %c signalled, not back yet    %c in signal/broadcast\n"
+	    "   %c wants the mutex         %c has the mutex              %c burns CPU time\n"
+	    "   %c none of these           (time is stretched where much happens)\n",
+	    MARK_WAITS, MARK_RELEASED, MARK_SIGNALS, MARK_WANTS, MARK_OWNS, MARK_BURNS, MARK_IDLE);
 }
