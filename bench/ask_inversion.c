@@ -42,7 +42,8 @@ static void judge(struct bench_report *rep, const struct bench_case *cases, size
 		char what[128];
 
 		snprintf(what, sizeof(what), "%s: median delay, us", cases[i].name);
-		bench_target(rep, impl, what, bench_p50(&cases[i], impl, "high_us"), 100);
+		bench_target(rep, impl,
+			     bench_figure(what, bench_p50(&cases[i], impl, "high_us"), 100));
 	}
 }
 

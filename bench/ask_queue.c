@@ -85,7 +85,8 @@ static void report(struct bench_report *rep, const struct bench_case *cases, siz
 			if (!cases[i].cell[ours[k]].runs)
 				continue;
 			snprintf(what, sizeof(what), "%s: stuck batches", cases[i].name);
-			bench_target(rep, ours[k], what, count_stuck(&cases[i], ours[k]), 0);
+			bench_target(rep, ours[k],
+				     bench_figure(what, count_stuck(&cases[i], ours[k]), 0));
 		}
 	}
 	bench_targets_end(rep);

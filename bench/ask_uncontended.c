@@ -42,6 +42,17 @@ static void print_table(const struct bench_report *rep, const struct bench_case 
 	}
 }
 
+static void judge_idle(struct bench_report *rep, const struct bench_case *c, enum bench_impl impl)
+{
+	bench_target(rep, impl,
+		     bench_quotient("signal, nobody waits / glibc", bench_of(c, impl, "signal"),
+				    bench_of(c, BENCH_GLIBC, "signal"), 1.00));
+	bench_target(rep, impl,
+		     bench_quotient("broadcast, nobody waits / glibc",
+				    bench_of(c, impl, "broadcast"),
+				    bench_of(c, BENCH_GLIBC, "broadcast"), 1.00));
+}
+
 static void judge(struct bench_report *rep, const struct bench_case *c)
 {
 	double floor = bench_ratio(bench_of(c, BENCH_GLIBC, "cas_pair_call"),
@@ -55,22 +66,17 @@ static void judge(struct bench_report *rep, const struct bench_case *c)
 		    "the compare-exchange pair alone is %.2fx glibc's lock and unlock on this "
 		    "processor: nothing that locks can be below that",
 		    floor);
-	bench_target(rep, BENCH_NATIVE, "lock and unlock / glibc",
-		     over_glibc(c, BENCH_NATIVE, "lock_unlock"), 0.75);
-	bench_target(rep, BENCH_NATIVE, "lock and unlock / compare-exchange pair",
-		     bench_ratio(bench_of(c, BENCH_NATIVE, "lock_unlock"),
-				 bench_of(c, BENCH_NATIVE, "cas_pair_call")),
-		     1.45);
-	bench_target(rep, BENCH_NATIVE, "signal, nobody waits / glibc",
-		     over_glibc(c, BENCH_NATIVE, "signal"), 1.00);
-	bench_target(rep, BENCH_NATIVE, "broadcast, nobody waits / glibc",
-		     over_glibc(c, BENCH_NATIVE, "broadcast"), 1.00);
-	if (rep->opt->have_preload) {
-		bench_target(rep, BENCH_PRELOAD, "signal, nobody waits / glibc",
-			     over_glibc(c, BENCH_PRELOAD, "signal"), 1.00);
-		bench_target(rep, BENCH_PRELOAD, "broadcast, nobody waits / glibc",
-			     over_glibc(c, BENCH_PRELOAD, "broadcast"), 1.00);
-	}
+	bench_target(rep, BENCH_NATIVE,
+		     bench_quotient("lock and unlock / glibc",
+				    bench_of(c, BENCH_NATIVE, "lock_unlock"),
+				    bench_of(c, BENCH_GLIBC, "lock_unlock"), 0.75));
+	bench_target(rep, BENCH_NATIVE,
+		     bench_quotient("lock and unlock / compare-exchange pair",
+				    bench_of(c, BENCH_NATIVE, "lock_unlock"),
+				    bench_of(c, BENCH_NATIVE, "cas_pair_call"), 1.45));
+	judge_idle(rep, c, BENCH_NATIVE);
+	if (rep->opt->have_preload)
+		judge_idle(rep, c, BENCH_PRELOAD);
 	bench_targets_end(rep);
 }
 

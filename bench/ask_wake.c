@@ -9,7 +9,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { ROUNDS = 11, SAMPLES = 1000, CASES = 4 };
+enum { ROUNDS = 21, SAMPLES = 600, CASES = 4 };
 
 static const struct {
 	const char *name;
@@ -46,16 +46,19 @@ static void judge(struct bench_report *rep, const struct bench_case *cases, enum
 	const struct bench_case *held = &cases[ONE_HELD], *after = &cases[ONE_AFTER];
 	const struct bench_series *own = bench_of(held, impl, "wake_ns");
 
-	bench_target(rep, impl, "one CPU, mutex held / glibc",
-		     bench_ratio(own, bench_of(held, BENCH_GLIBC, "wake_ns")), 0.68);
-	bench_target(rep, impl, "one CPU, mutex held / bare requeue",
-		     bench_ratio(own, bench_of(held, BENCH_REQUEUE, "wake_ns")), 1.05);
-	bench_target(rep, impl, "one CPU, mutex held: context switches",
-		     bench_p50(held, impl, "switches"), 2.00);
-	bench_target(
-	    rep, impl, "one CPU, after unlocking / bare futex",
-	    bench_ratio(bench_of(after, impl, "wake_ns"), bench_of(after, BENCH_FUTEX, "wake_ns")),
-	    1.20);
+	bench_target(rep, impl,
+		     bench_quotient("one CPU, mutex held / glibc", own,
+				    bench_of(held, BENCH_GLIBC, "wake_ns"), 0.68));
+	bench_target(rep, impl,
+		     bench_quotient("one CPU, mutex held / bare requeue", own,
+				    bench_of(held, BENCH_REQUEUE, "wake_ns"), 1.05));
+	bench_target(rep, impl,
+		     bench_figure("one CPU, mutex held: context switches",
+				  bench_p50(held, impl, "switches"), 2.00));
+	bench_target(rep, impl,
+		     bench_quotient("one CPU, after unlocking / bare futex",
+				    bench_of(after, impl, "wake_ns"),
+				    bench_of(after, BENCH_FUTEX, "wake_ns"), 1.20));
 }
 
 bool bench_ask_wake(const struct bench_options *opt, struct bench_report *rep)

@@ -85,6 +85,8 @@ double bench_median(double *v, size_t n);
  * NAN if none.
  */
 double bench_ratio(const struct bench_series *a, const struct bench_series *b);
+/* bench_ratio_error() - how far off that median may be (one standard error). NAN under 5 rounds. */
+double bench_ratio_error(const struct bench_series *a, const struct bench_series *b);
 /*
  * bench_spread() - (p90 - p10) / median of the per-round medians: 0 is a quiet machine. NAN under 3
  * rounds.
@@ -116,7 +118,7 @@ struct bench_report {
 	const struct bench_options *opt;
 	struct json_object *root;		     /* the whole document */
 	struct json_object *bench, *targets, *notes; /* of the benchmark that is being reported */
-	int judged, met;			     /* targets, so far */
+	int judged, met, close;			     /* targets, so far */
 };
 
 void bench_report_begin(struct bench_report *rep, const char *bench, const char *question,
@@ -144,11 +146,15 @@ void bench_say_number(const struct bench_report *rep, int width, int decimals, d
 struct bench_figure {
 	const char *of;
 	double value, limit;
+	double error; /* NAN: not known, or a count */
 };
 
+/* bench_quotient() - @a / @b, to be at most @limit; bench_figure() - one value. */
+struct bench_figure bench_quotient(const char *of, const struct bench_series *a,
+				   const struct bench_series *b, double limit);
+struct bench_figure bench_figure(const char *of, double value, double limit);
 /* bench_target() - a line of the targets block. Compared as printed: rounded to two decimals. */
-void bench_target(struct bench_report *rep, enum bench_impl impl, const char *what, double value,
-		  double limit);
+void bench_target(struct bench_report *rep, enum bench_impl impl, struct bench_figure figure);
 /* bench_target_row() - several on one line; all rows of a block have the same columns. */
 void bench_target_row(struct bench_report *rep, enum bench_impl impl, const char *what,
 		      const struct bench_figure *figures, size_t n);

@@ -90,7 +90,7 @@ void bench_report_begin(struct bench_report *rep, const char *bench, const char 
 	rep->bench = json_object_new_object();
 	rep->targets = json_object_new_array();
 	rep->notes = json_object_new_array();
-	rep->met = rep->judged = 0;
+	rep->met = rep->judged = rep->close = 0;
 	json_object_object_add(all, bench, rep->bench);
 	json_object_object_add(rep->bench, "question", json_object_new_string(question));
 	json_object_object_add(rep->bench, "rounds", json_object_new_int(rounds));

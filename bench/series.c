@@ -83,20 +83,42 @@ double bench_percentile(const struct bench_series *series, double percent)
 	return series->v[rank ? rank - 1 : 0];
 }
 
-double bench_ratio(const struct bench_series *a, const struct bench_series *b)
+/* The ratios of those rounds in which both were measured, sorted. Returns how many. */
+static size_t ratios_of_rounds(const struct bench_series *a, const struct bench_series *b,
+			       double *ratio)
 {
-	double ratio[BENCH_MAX_ROUNDS];
 	size_t n = 0;
 
-	if (!a || !b)
-		return NAN;
-	for (int i = 0; i < BENCH_MAX_ROUNDS; i++) {
+	for (int i = 0; a && b && i < BENCH_MAX_ROUNDS; i++) {
 		double quotient = a->round_median[i] / b->round_median[i];
 
 		if (isfinite(quotient))
 			ratio[n++] = quotient;
 	}
+	qsort(ratio, n, sizeof(*ratio), compare_doubles);
+	return n;
+}
+
+double bench_ratio(const struct bench_series *a, const struct bench_series *b)
+{
+	double ratio[BENCH_MAX_ROUNDS];
+	size_t n = ratios_of_rounds(a, b, ratio);
+
 	return bench_median(ratio, n);
+}
+
+double bench_ratio_error(const struct bench_series *a, const struct bench_series *b)
+{
+	double ratio[BENCH_MAX_ROUNDS], reach;
+	size_t n = ratios_of_rounds(a, b, ratio), low, high;
+
+	if (n < 5)
+		return NAN;
+	/* In two cases of three the median is between these ranks, whatever the distribution. */
+	reach = sqrt((double)n) / 2;
+	low = (size_t)floor((double)(n - 1) / 2 - reach);
+	high = (size_t)ceil((double)(n - 1) / 2 + reach);
+	return (ratio[high] - ratio[low]) / 2;
 }
 
 double bench_spread(const struct bench_series *series)
