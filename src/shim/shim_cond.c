@@ -39,37 +39,6 @@ static bool libc_has_waiters(pthread_cond_t *cond)
 	return flags_of(cond) >> shim_layout.refs_shift != 0;
 }
 
-/* struct rqu_lock for glibc's PI mutex. */
-static int release_mutex(struct rqu_lock *lock)
-{
-	pthread_mutex_t *m = lock->mutex;
-	int err;
-
-	lock->depth = m->__data.__count;
-	m->__data.__count = 0;
-	m->__data.__owner = 0;
-	err = rqu_word_unlock(lock->word, lock->shared);
-	if (err) {
-		m->__data.__owner = (int)rqu_tid();
-		m->__data.__count = lock->depth;
-	}
-	return err;
-}
-
-static int reacquire_mutex(struct rqu_lock *lock, bool granted)
-{
-	pthread_mutex_t *m = lock->mutex;
-	int err = 0;
-
-	if (!granted && !rqb_cas_acq(lock->word, 0, rqu_tid()))
-		err = rqu_to_errno(rqu_sys_lock_pi(lock->word, lock->shared, NULL));
-	if (err)
-		return err;
-	m->__data.__owner = (int)rqu_tid();
-	m->__data.__count = lock->depth;
-	return 0;
-}
-
 /* Is this wait ours? If not, the condvar is made ready for libc. */
 static bool take_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
@@ -96,9 +65,8 @@ static int wait_ours(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct 
 {
 	struct rqu_lock lock = {.word = shim_mutex_word(mutex),
 				.shared = shim_mutex_shared(mutex),
-				.mutex = mutex,
-				.release = release_mutex,
-				.reacquire = reacquire_mutex};
+				.count = &mutex->__data.__count,
+				.owner = (uint32_t *)&mutex->__data.__owner};
 
 	if (rqb_word_tid(rqb_load(lock.word)) != rqu_tid())
 		return EPERM;

@@ -125,7 +125,7 @@ static struct rqu_chan *lend(uint32_t *ref, const struct rqu_lock *lock)
 	return c;
 }
 
-static void unpin(struct rqu_chan *c)
+void rqu_channel_unpin(struct rqu_chan *c)
 {
 	if (rqb_add(&c->refs, -1u) != 1)
 		return;
@@ -152,7 +152,7 @@ static struct rqu_chan *pin(uint32_t *ref, uint32_t name)
 	} while (!rqb_cas(&c->refs, refs, refs + 1));
 	if (rqb_load_ptr_acq((void **)&c->ref) == ref)
 		return c;
-	unpin(c);
+	rqu_channel_unpin(c);
 	return NULL;
 }
 
@@ -207,12 +207,12 @@ static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock)
 		if (c) {
 			rqb_count(&rqu_stats.rebinds);
 			release(c, INT_MAX);
-			unpin(c);
+			rqu_channel_unpin(c);
 		}
 		c = lend(ref, lock);
 		if (!c || rqb_cas(ref, name, RQU_REF_TAG | c->index))
 			return c;
-		unpin(c);
+		rqu_channel_unpin(c);
 	}
 }
 
@@ -226,11 +226,6 @@ static void private_forward(struct rqu_wait *w)
 	release(w->chan, 0);
 }
 
-static void private_leave(struct rqu_wait *w)
-{
-	unpin(w->chan);
-}
-
 /*
  * No memory for a channel: a wait that ends by itself after a moment. The caller's loop makes it a
  * poll, slow and without order, but nothing is lost.
@@ -242,12 +237,12 @@ static int wait_without_channel(struct rqu_lock *lock, const struct rqu_deadline
 	int err;
 
 	pthread_testcancel(); /* with the mutex held, as cleanup handlers expect */
-	err = lock->release(lock);
+	err = rqu_lock_release(lock);
 	if (err)
 		return err;
 	rqb_count(&rqu_stats.no_channel);
 	rqu_sys_wait(&never, 0, false, &until);
-	err = lock->reacquire(lock, false);
+	err = rqu_lock_reacquire(lock, false);
 	if (err)
 		return err;
 	return dl && rqu_deadline_within(dl, 0) ? ETIMEDOUT : 0;
@@ -265,7 +260,6 @@ int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_dead
 			      .lock = lock,
 			      .released = private_released,
 			      .forward = private_forward,
-			      .leave = private_leave,
 			      .chan = c};
 	return rqu_wait_and_relock(&w, dl);
 }
@@ -282,7 +276,7 @@ int rqu_private_release(uint32_t *ref, int nr_requeue)
 	if (!c)
 		return 0;
 	ret = release(c, nr_requeue);
-	unpin(c);
+	rqu_channel_unpin(c);
 	return rqu_to_errno(ret);
 }
 
@@ -291,6 +285,6 @@ bool rqu_private_busy(uint32_t *ref)
 	struct rqu_chan *c = pin(ref, rqb_load_acq(ref));
 
 	if (c)
-		unpin(c);
+		rqu_channel_unpin(c);
 	return c != NULL;
 }

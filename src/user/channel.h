@@ -24,6 +24,9 @@ struct rqu_chan {
 /* A sequence after one more signal or broadcast. */
 uint32_t rqu_seq_after(uint32_t seq, bool broadcast);
 
+/* Drop a pin; the last one gives the channel back. */
+void rqu_channel_unpin(struct rqu_chan *c);
+
 /* A waiter that began at @ticket was released in the window between its unlock and its sleep. */
 void rqu_channel_window_wake(struct rqu_chan *c, uint32_t ticket);
 

@@ -19,44 +19,12 @@ static bool is_shared(const struct rqu_cond *c)
 	return rqb_load(&c->ref) == RQU_REF_SHARED;
 }
 
-/* struct rqu_lock for our own mutex: release whatever its depth, remember the depth. */
-static int release_mutex(struct rqu_lock *lock)
-{
-	struct rqu_mutex *m = lock->mutex;
-	int err;
-
-	lock->depth = m->count;
-	m->count = 0;
-	if (m->kind & RQU_MUTEX_ROBUST)
-		err = rqu_robust_wait_begin(m);
-	else
-		err = rqu_word_unlock(&m->word, lock->shared);
-	if (err)
-		m->count = lock->depth;
-	return err;
-}
-
-static int reacquire_mutex(struct rqu_lock *lock, bool granted)
-{
-	struct rqu_mutex *m = lock->mutex;
-	int err = 0;
-
-	if (m->kind & RQU_MUTEX_ROBUST)
-		err = rqu_robust_wait_end(m, granted);
-	else if (!granted)
-		err = rqu_word_lock(m, false, NULL);
-	if (!err || err == EOWNERDEAD)
-		m->count = lock->depth;
-	return err;
-}
-
 static int wait_on(struct rqu_cond *c, struct rqu_mutex *m, const struct rqu_deadline *dl)
 {
 	struct rqu_lock lock = {.word = &m->word,
 				.shared = (m->kind & RQU_MUTEX_SHARED) != 0,
-				.mutex = m,
-				.release = release_mutex,
-				.reacquire = reacquire_mutex};
+				.count = &m->count,
+				.robust = m->kind & RQU_MUTEX_ROBUST ? m : NULL};
 
 	if (!rqu_mutex_owned(m))
 		return EPERM;

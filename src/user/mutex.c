@@ -60,23 +60,27 @@ static int lock_again(struct rqu_mutex *m, bool try)
 	return 0;
 }
 
-int rqu_word_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl)
+int rqu_word_lock(uint32_t *word, bool shared, const struct rqu_deadline *dl)
 {
-	uint32_t word;
-
-	if (rqb_cas_acq(&m->word, 0, rqu_tid()))
+	if (rqb_cas_acq(word, 0, rqu_tid()))
 		return 0;
-	if (!try)
-		return rqu_to_errno(rqu_sys_lock_pi(&m->word, is_shared(m), dl));
+	return rqu_to_errno(rqu_sys_lock_pi(word, shared, dl));
+}
+
+int rqu_word_trylock(uint32_t *word, bool shared)
+{
+	uint32_t seen;
+
+	if (rqb_cas_acq(word, 0, rqu_tid()))
+		return 0;
 	/*
 	 * TRYLOCK_PI on a held mutex would set WAITERS and send its owner into the kernel for
-	 * nothing. Only a word without an owner and yet not 0 (an owner died) is the kernel's
-	 * business.
+	 * nothing. Only a word without an owner and yet not 0 (an owner died) is the kernel's business.
 	 */
-	word = rqb_load(&m->word);
-	if (rqb_word_tid(word) != 0 || word == 0)
+	seen = rqb_load(word);
+	if (rqb_word_tid(seen) != 0 || seen == 0)
 		return EBUSY;
-	return rqu_to_errno(rqu_sys_trylock_pi(&m->word, is_shared(m)));
+	return rqu_to_errno(rqu_sys_trylock_pi(word, shared));
 }
 
 int rqu_word_unlock(uint32_t *word, bool shared)
@@ -93,7 +97,8 @@ static int lock_slow(struct rqu_mutex *m, bool try, const struct rqu_deadline *d
 		return lock_again(m, try);
 	if (m->kind & RQU_MUTEX_ROBUST)
 		return rqu_robust_lock(m, try, dl);
-	return rqu_word_lock(m, try, dl);
+	return try ? rqu_word_trylock(&m->word, is_shared(m))
+		   : rqu_word_lock(&m->word, is_shared(m), dl);
 }
 
 static bool lock_fast(struct rqu_mutex *m)

@@ -137,11 +137,6 @@ static void shared_forward(struct rqu_wait *w)
 	} while (rqu_sys_cmp_requeue_pi(w->q.seq, now, w->q.word, 0, true) == -EAGAIN);
 }
 
-static void shared_leave(struct rqu_wait *w)
-{
-	(void)w; /* nobody counts out */
-}
-
 static bool same_page(const struct rqu_queue *q)
 {
 	return (uintptr_t)q->seq / PAGE_BYTES == (uintptr_t)q->word / PAGE_BYTES;
@@ -172,8 +167,7 @@ int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_
 			      .lock = lock,
 			      .plain = is_plain(c),
 			      .released = shared_released,
-			      .forward = shared_forward,
-			      .leave = shared_leave};
+			      .forward = shared_forward};
 	/*
 	 * A plain sleeper too: FUTEX_WAKE reaches nobody while one that waits to be requeued is in
 	 * the queue.

@@ -31,6 +31,11 @@ bool rqu_robust_supported(void)
 	return sizeof(void *) == 8 && my_list() != NULL;
 }
 
+static bool is_shared(const struct rqu_mutex *m)
+{
+	return (m->kind & RQU_MUTEX_SHARED) != 0;
+}
+
 static void *entry_of(struct rqu_mutex *m)
 {
 	return (void *)((uintptr_t)&m->next | PI_ENTRY);
@@ -96,7 +101,7 @@ static int unlock_announced(struct rqu_robust_head *head, struct rqu_mutex *m)
 {
 	dequeue(head, m);
 	rqb_compiler_barrier();
-	return rqu_word_unlock(&m->word, (m->kind & RQU_MUTEX_SHARED) != 0);
+	return rqu_word_unlock(&m->word, is_shared(m));
 }
 
 /* The word is ours: onto the list, then see in what state the last owner left things. */
@@ -129,7 +134,8 @@ int rqu_robust_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl
 	if (!head)
 		return ENOTSUP;
 	announce(head, m);
-	err = rqu_word_lock(m, try, dl);
+	err = try ? rqu_word_trylock(&m->word, is_shared(m))
+		  : rqu_word_lock(&m->word, is_shared(m), dl);
 	if (err) {
 		end_announcement(head);
 		return err;
@@ -165,7 +171,7 @@ int rqu_robust_wait_begin(struct rqu_mutex *m)
 int rqu_robust_wait_end(struct rqu_mutex *m, bool granted)
 {
 	struct rqu_robust_head *head = my_list();
-	int err = granted ? 0 : rqu_word_lock(m, false, NULL);
+	int err = granted ? 0 : rqu_word_lock(&m->word, is_shared(m), NULL);
 
 	if (err) {
 		end_announcement(head);

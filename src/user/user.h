@@ -144,7 +144,8 @@ int rqu_robust_wait_end(struct rqu_mutex *m, bool granted);
 bool rqu_robust_supported(void);
 
 /* mutex.c, for robust.c: lock the bare word, or give it up. */
-int rqu_word_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl);
+int rqu_word_lock(uint32_t *word, bool shared, const struct rqu_deadline *dl);
+int rqu_word_trylock(uint32_t *word, bool shared);
 int rqu_word_unlock(uint32_t *word, bool shared);
 
 /* ---- time (timeout.c) ---- */
@@ -159,18 +160,22 @@ struct rqu_deadline rqu_deadline_in(long ms);
 /* ---- waiting (wait.c) ---- */
 
 /*
- * The mutex of a wait, whatever type it is: ours (cond.c) or libc's (the shim). release() gives it
- * up, reacquire() makes the caller own it again: @granted says that the kernel has already stored
- * our TID.
+ * The mutex of a wait, whatever type it is: ours (cond.c) or libc's (the shim). Data and no callbacks,
+ * for the way from the kernel's wakeup to the caller is what the wait is measured by.
  */
 struct rqu_lock {
 	uint32_t *word;
 	bool shared;
-	uint32_t depth; /* release() keeps here what a recursive mutex counted */
-	void *mutex;
-	int (*release)(struct rqu_lock *lock); /* 0 or a positive errno, still owned */
-	int (*reacquire)(struct rqu_lock *lock, bool granted); /* 0 or a positive errno */
+	uint32_t *count; /* a recursive mutex counts there; guarded by the mutex */
+	uint32_t *owner; /* libc's mutex names its owner there as well; NULL: ours does not */
+	struct rqu_mutex *robust; /* ours, if it is robust; else NULL */
+	uint32_t depth;		  /* what *count was, during the wait */
 };
+
+/* Give it up, whatever its depth. 0 or a positive errno: still owned. */
+int rqu_lock_release(struct rqu_lock *lock);
+/* Own it again, as before. @granted: the kernel has stored our TID already. 0, EOWNERDEAD, or not owned. */
+int rqu_lock_reacquire(struct rqu_lock *lock, bool granted);
 
 /* Where waiters sleep, as seen from this process. Private: in a channel; shared: in the condvar. */
 struct rqu_queue {
@@ -188,13 +193,12 @@ struct rqu_wait {
 	long slice_ms; /* look at seq at least this often; 0: no need */
 	bool (*released)(struct rqu_wait *w); /* is the ticket stale? */
 	void (*forward)(struct rqu_wait *w);  /* pass the signal on */
-	void (*leave)(struct rqu_wait *w);    /* last touch of the queue */
-	struct rqu_chan *chan;
+	struct rqu_chan *chan;		      /* private: pinned until the wait ends; else NULL */
 };
 
 /*
- * Release the lock, sleep, own it again. @w is filled in, ticket read, the caller counted in. Calls
- * w->leave exactly once. Returns what the wait returns.
+ * Release the lock, sleep, own it again. @w is filled in, ticket read, the caller counted in. Unpins
+ * the channel. Returns what the wait returns.
  */
 int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl);
 

@@ -106,6 +106,13 @@ static int sleep_released(struct rqu_wait *w, const struct rqu_deadline *dl)
 	return ret;
 }
 
+/* The last touch of where we slept. Nobody counts out of a process-shared condvar. */
+static void leave(struct rqu_wait *w)
+{
+	if (w->chan)
+		rqu_channel_unpin(w->chan);
+}
+
 static bool granted(const struct rqu_wait *w)
 {
 	return rqb_word_tid(rqb_load(w->q.word)) == rqu_tid();
@@ -127,8 +134,8 @@ static void on_cancel(void *arg)
 		rqb_count(&rqu_stats.forwarded);
 		w->forward(w);
 	}
-	w->leave(w);
-	(void)w->lock->reacquire(w->lock, owned);
+	leave(w);
+	(void)rqu_lock_reacquire(w->lock, owned);
 }
 
 /*
@@ -180,17 +187,17 @@ static int outcome(struct rqu_wait *w, int ret)
 
 int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl)
 {
-	int err = w->lock->release(w->lock);
+	int err = rqu_lock_release(w->lock);
 	int ret;
 	int result;
 
 	if (err) {
-		w->leave(w);
+		leave(w);
 		return err;
 	}
 	ret = sleep_cancellable(w, dl);
 	result = outcome(w, ret);
-	w->leave(w);
-	err = w->lock->reacquire(w->lock, ret == 0);
+	leave(w);
+	err = rqu_lock_reacquire(w->lock, ret == 0);
 	return err ? err : result;
 }
