@@ -12,6 +12,7 @@
  * Mutex and condvar lie side by side, so that they share a page; rqpi_cond(3) says why that is
  * best.
  * Exit status 0: all transfers done and no money lost. 1: not so. 2: the system would not let us.
+ * 77: no robust PI mutex here.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -86,8 +87,10 @@ static void work(int dies_in)
 
 static pid_t start_worker(int dies_in)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	fflush(stdout); /* or the child has the same text to write */
+	pid = fork();
 	if (pid == 0)
 		work(dies_in);
 	if (pid < 0)
@@ -116,12 +119,13 @@ static int owned(int err)
 
 int main(void)
 {
+	const unsigned int need = RQPI_CAP_PI | RQPI_CAP_ROBUST;
 	struct timespec end;
 	int ok;
 
 	alarm(30);
-	if (!(rqpi_caps() & RQPI_CAP_ROBUST)) {
-		printf("robust: this C library's robust list cannot be shared\n");
+	if ((rqpi_caps() & need) != need) {
+		printf("robust: no PI futex, or a C library whose robust list cannot be shared\n");
 		return 77;
 	}
 	bank = open_bank();

@@ -106,6 +106,12 @@ static inline bool rqb_cas64(uint64_t *p, uint64_t old, uint64_t new)
 	return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+static inline uint64_t rqb_add64(uint64_t *p, uint64_t v)
+{
+	RQB_POINT(p);
+	return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
+}
+
 static inline void rqb_count(uint64_t *p)
 {
 	__atomic_fetch_add(p, 1, __ATOMIC_RELAXED);

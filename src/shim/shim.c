@@ -41,32 +41,68 @@ static void say(const char *why)
 		return;
 }
 
-/*
- * dlsym() may give the oldest version of a symbol, and the oldest pthread_cond_* of glibc take
- * another pthread_cond_t. So ask by version. @versions ends with NULL.
- */
-static bool find(void *slot, const char *name, const char *const *versions)
-{
-	void *found = NULL;
+#define BASE_VERSION "GLIBC_2.3.2" /* of x86-64; shim.map says the same */
 
-	for (; *versions && !found; versions++)
-		found = dlvsym(RTLD_NEXT, name, *versions);
-	memcpy(slot, &found, sizeof(found));
-	return found != NULL;
+/*
+ * One function: libc's own, ours, and what a program's call reaches. dlsym() may give the oldest
+ * version of a symbol, and the oldest pthread_cond_* of glibc take another pthread_cond_t: so ask
+ * by version.
+ */
+struct binding {
+	const char *name;
+	const char *version;
+	void *real; /* where libc's goes */
+	void (*ours)(void);
+	bool needed;
+};
+
+#define BIND(field, function, version, needed)                                                 \
+	{                                                                                      \
+		"pthread_cond_" #field, version, &shim_real.field, (void (*)(void))(function), \
+		    needed                                                                     \
+	}
+
+static const struct binding bindings[] = {
+    BIND(wait, shim_cond_wait, BASE_VERSION, true),
+    BIND(timedwait, shim_cond_timedwait, BASE_VERSION, true),
+    BIND(signal, shim_cond_signal, BASE_VERSION, true),
+    BIND(broadcast, shim_cond_broadcast, BASE_VERSION, true),
+    BIND(destroy, shim_cond_destroy, BASE_VERSION, true),
+    /* Of 2.30: a program that calls it runs on a libc that has it. The later version wins. */
+    BIND(clockwait, shim_cond_clockwait_2_30, "GLIBC_2.30", false),
+    BIND(clockwait, shim_cond_clockwait, "GLIBC_2.34", false),
+};
+
+#define BINDINGS (sizeof(bindings) / sizeof(bindings[0]))
+
+static bool find_real(void)
+{
+	for (size_t i = 0; i < BINDINGS; i++) {
+		void *found = dlvsym(RTLD_NEXT, bindings[i].name, bindings[i].version);
+
+		if (!found && bindings[i].needed)
+			return false;
+		if (found)
+			memcpy(bindings[i].real, &found, sizeof(found));
+	}
+	return true;
 }
 
-static bool find_real(struct shim_real *real)
+/*
+ * All of a condvar's functions must be ours, or none: a wait here and a signal there never meet.
+ * They are not if we were loaded by dlopen(), or if another library in front has some of the names.
+ */
+static bool calls_come_here(void)
 {
-	static const char *const base[] = {"GLIBC_2.3.2", "GLIBC_2.17", "GLIBC_2.27", NULL};
-	static const char *const clock[] = {"GLIBC_2.34", "GLIBC_2.30", NULL};
+	for (size_t i = 0; i < BINDINGS; i++) {
+		void *bound = dlvsym(RTLD_DEFAULT, bindings[i].name, bindings[i].version);
+		void (*function)(void);
 
-	/* clockwait is of 2.30: a program that knows it runs on a libc that has it. */
-	find(&real->clockwait, "pthread_cond_clockwait", clock);
-	return find(&real->wait, "pthread_cond_wait", base) &&
-	       find(&real->timedwait, "pthread_cond_timedwait", base) &&
-	       find(&real->signal, "pthread_cond_signal", base) &&
-	       find(&real->broadcast, "pthread_cond_broadcast", base) &&
-	       find(&real->destroy, "pthread_cond_destroy", base);
+		memcpy(&function, &bound, sizeof(bound));
+		if (bound && function != bindings[i].ours)
+			return false;
+	}
+	return true;
 }
 
 /* NULL: fit. Else why not. */
@@ -75,7 +111,7 @@ static const char *why_not(void)
 	const char *off = getenv("RQPI_PRELOAD_OFF");
 	unsigned int need = RQPI_CAP_PI | RQPI_CAP_REQUEUE_PI;
 
-	if (!find_real(&shim_real)) {
+	if (!find_real()) {
 		/*
 		 * Nothing to fall back on: not even stepping aside would leave a working program.
 		 */
@@ -86,6 +122,8 @@ static const char *why_not(void)
 		return "";
 	if ((rqu_sys_caps() & need) != need)
 		return "the kernel, or a sandbox, offers no FUTEX_WAIT_REQUEUE_PI";
+	if (!calls_come_here())
+		return "another library has pthread_cond functions in front of these";
 	return shim_prove_layout();
 }
 

@@ -48,6 +48,18 @@ bool shim_active(void);
  */
 const char *shim_prove_layout(void);
 
+/* Ours, as exported under libc's names (shim_cond.c). */
+int shim_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
+int shim_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+			const struct timespec *abstime);
+int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+			const struct timespec *abstime);
+int shim_cond_clockwait_2_30(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+			     const struct timespec *abstime);
+int shim_cond_signal(pthread_cond_t *cond);
+int shim_cond_broadcast(pthread_cond_t *cond);
+int shim_cond_destroy(pthread_cond_t *cond);
+
 /* Exported for diagnosis, dlsym(RTLD_DEFAULT, "rqpi_preload_active"): 1 active, 0 stepped aside. */
 int rqpi_preload_active(void);
 

@@ -16,7 +16,6 @@
 #include "src/shim/shim_mutex.h"
 #include "src/user/user.h"
 
-/* The functions are libc's; their declarations come from <pthread.h>. */
 #define SHIM_EXPORT __attribute__((visibility("default")))
 
 static uint32_t *cond_word(pthread_cond_t *cond, size_t offset)
@@ -82,13 +81,17 @@ static int wait_ours_until(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid
 	return err ? err : wait_ours(cond, mutex, &dl);
 }
 
-SHIM_EXPORT int pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+/*
+ * The functions have names of our own and are exported as libc's, by version (shim.map): so that
+ * shim.c can ask whether the program's calls really come here.
+ */
+SHIM_EXPORT int shim_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
 	return take_wait(cond, mutex) ? wait_ours(cond, mutex, NULL) : shim_real.wait(cond, mutex);
 }
 
-SHIM_EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-				       const struct timespec *abstime)
+SHIM_EXPORT int shim_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				    const struct timespec *abstime)
 {
 	clockid_t clock;
 
@@ -98,15 +101,6 @@ SHIM_EXPORT int pthread_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mu
 	return wait_ours_until(cond, mutex, clock, abstime);
 }
 
-/*
- * Two versions of one function: glibc exports it as of 2.30 from libpthread and as of 2.34 from
- * libc.
- */
-int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
-			const struct timespec *abstime);
-int shim_cond_clockwait_2_30(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
-			     const struct timespec *abstime);
-
 SHIM_EXPORT int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
 				    const struct timespec *abstime)
 {
@@ -115,43 +109,48 @@ SHIM_EXPORT int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex
 	return shim_real.clockwait ? shim_real.clockwait(cond, mutex, clock, abstime) : ENOSYS;
 }
 
+/* glibc has it from 2.30 in libpthread and from 2.34 in libc: two versions of one function. */
 SHIM_EXPORT int shim_cond_clockwait_2_30(pthread_cond_t *cond, pthread_mutex_t *mutex,
 					 clockid_t clock, const struct timespec *abstime)
 {
 	return shim_cond_clockwait(cond, mutex, clock, abstime);
 }
 
-__asm__(".symver shim_cond_clockwait, pthread_cond_clockwait@@GLIBC_2.34");
-__asm__(".symver shim_cond_clockwait_2_30, pthread_cond_clockwait@GLIBC_2.30");
-
 static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *))
 {
-	uint32_t name = rqb_load(slot_of(cond));
+	uint32_t name;
 
+	if (rqb_unlikely(!shim_active()))
+		return real(cond);
+	name = rqb_load(slot_of(cond));
 	if (name & RQU_REF_TAG)
 		return rqu_private_release(slot_of(cond), nr_requeue);
 	/* What libc would look at first, without the way there. */
 	return libc_has_waiters(cond) ? real(cond) : 0;
 }
 
-SHIM_EXPORT int pthread_cond_signal(pthread_cond_t *cond)
+SHIM_EXPORT int shim_cond_signal(pthread_cond_t *cond)
 {
-	if (rqb_unlikely(!shim_active()))
-		return shim_real.signal(cond);
 	return release_waiters(cond, 0, shim_real.signal);
 }
 
-SHIM_EXPORT int pthread_cond_broadcast(pthread_cond_t *cond)
+SHIM_EXPORT int shim_cond_broadcast(pthread_cond_t *cond)
 {
-	if (rqb_unlikely(!shim_active()))
-		return shim_real.broadcast(cond);
 	return release_waiters(cond, INT_MAX, shim_real.broadcast);
 }
 
-SHIM_EXPORT int pthread_cond_destroy(pthread_cond_t *cond)
+SHIM_EXPORT int shim_cond_destroy(pthread_cond_t *cond)
 {
 	/* Released waiters of ours are not in the condvar any more: nothing to wait for. */
 	if (shim_active() && (rqb_load(slot_of(cond)) & RQU_REF_TAG))
 		rqb_store(slot_of(cond), 0);
 	return shim_real.destroy(cond);
 }
+
+__asm__(".symver shim_cond_wait, pthread_cond_wait@@GLIBC_2.3.2");
+__asm__(".symver shim_cond_timedwait, pthread_cond_timedwait@@GLIBC_2.3.2");
+__asm__(".symver shim_cond_clockwait, pthread_cond_clockwait@@GLIBC_2.34");
+__asm__(".symver shim_cond_clockwait_2_30, pthread_cond_clockwait@GLIBC_2.30");
+__asm__(".symver shim_cond_signal, pthread_cond_signal@@GLIBC_2.3.2");
+__asm__(".symver shim_cond_broadcast, pthread_cond_broadcast@@GLIBC_2.3.2");
+__asm__(".symver shim_cond_destroy, pthread_cond_destroy@@GLIBC_2.3.2");

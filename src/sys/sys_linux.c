@@ -121,7 +121,9 @@ static bool is_past(const struct rqu_deadline *dl)
 	return timespec_sub(dl->at, rqu_sys_now(dl->clock)).tv_sec < 0;
 }
 
-/* The same moment on CLOCK_REALTIME, as things stand now. Beyond the end of time: the end of time. */
+/*
+ * The same moment on CLOCK_REALTIME, as things stand now. Beyond the end of time: the end of time.
+ */
 static struct rqu_deadline to_realtime(const struct rqu_deadline *dl)
 {
 	struct timespec left;

@@ -11,7 +11,7 @@
  *					refs 1 -> 0
  *	refs is 0: stale
  *					ref = NULL, onto free list
- *	take another, *ref = its name					name = *ref, pin, step, requeue
+ *	take another, *ref = its name				name = *ref, pin, step, requeue
  *
  * A pin taken on a channel that has changed hands is dropped again at once; it did no harm.
  * Channels in use are never more than threads inside waits, so the pool stops growing by itself.
@@ -190,27 +190,46 @@ static int release(struct rqu_chan *c, int nr_requeue)
 }
 
 /*
- * The channel for a wait with @lock, pinned. The caller holds the mutex, so that two waiters cannot
- * both find none, unless they use different mutexes at one time, which POSIX leaves undefined: then
- * those inside are released, and nobody is ever left on a channel that no name leads to.
+ * The channel for a wait with @lock, pinned, and the ticket of this wait. The caller holds the
+ * mutex, so that two waiters cannot both find no channel, unless they use different mutexes at one
+ * time, which POSIX leaves undefined. Here it means that those inside are released; and nobody is
+ * ever left on a channel that no name leads to:
+ *
+ *	W1, mutex m1			W2, mutex m2
+ *	pin c1, ticket = c1.seq
+ *	*ref still names c1
+ *					c1 is another mutex's: lend c2, *ref = c2
+ *					step c1: W1's ticket is stale
  */
-static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock)
+static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock, uint32_t *ticket)
 {
+	struct rqu_chan *old;
 	struct rqu_chan *c;
 	uint32_t name;
+	bool published;
 
 	for (;;) {
 		name = rqb_load_acq(ref);
-		c = pin(ref, name);
-		if (c && c->word == lock->word)
-			return c;
-		if (c) {
-			rqb_count(&rqu_stats.rebinds);
-			release(c, INT_MAX);
-			rqu_channel_unpin(c);
+		old = pin(ref, name);
+		if (old && old->word == lock->word && old->shared == lock->shared) {
+			*ticket = rqb_load_acq(&old->seq);
+			if (rqb_load_acq(ref) == name)
+				return old;
+			rqu_channel_unpin(old);
+			continue;
 		}
 		c = lend(ref, lock);
-		if (!c || rqb_cas(ref, name, RQU_REF_TAG | c->index))
+		if (c)
+			*ticket = rqb_load(&c->seq);
+		published = c && rqb_cas(ref, name, RQU_REF_TAG | c->index);
+		if (old) {
+			if (published) {
+				rqb_count(&rqu_stats.rebinds);
+				release(old, INT_MAX);
+			}
+			rqu_channel_unpin(old);
+		}
+		if (!c || published)
 			return c;
 		rqu_channel_unpin(c);
 	}
@@ -250,13 +269,14 @@ static int wait_without_channel(struct rqu_lock *lock, const struct rqu_deadline
 
 int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl)
 {
-	struct rqu_chan *c = join(ref, lock);
+	uint32_t ticket;
+	struct rqu_chan *c = join(ref, lock, &ticket);
 	struct rqu_wait w;
 
 	if (rqb_unlikely(!c))
 		return wait_without_channel(lock, dl);
 	w = (struct rqu_wait){.q = queue_of(c),
-			      .ticket = rqb_load(&c->seq),
+			      .ticket = ticket,
 			      .lock = lock,
 			      .released = private_released,
 			      .forward = private_forward,

@@ -2,8 +2,8 @@
 /*
  * lock.c - the mutex of a wait: given up before the sleep, owned again after it.
  *
- * Called by wait.c and channel.c. What the owner knows of a mutex beyond its word (depth, owner's name,
- * robust list) is put away while the word is still ours, and put back once it is ours again.
+ * Called by wait.c and channel.c. What the owner knows of a mutex beyond its word (depth, owner's
+ * name, robust list) is put away while the word is still ours, and put back once it is ours again.
  */
 #include "src/user/user.h"
 

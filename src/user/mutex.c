@@ -75,7 +75,7 @@ int rqu_word_trylock(uint32_t *word, bool shared)
 		return 0;
 	/*
 	 * TRYLOCK_PI on a held mutex would set WAITERS and send its owner into the kernel for
-	 * nothing. Only a word without an owner and yet not 0 (an owner died) is the kernel's business.
+	 * nothing. Only a word without an owner and yet not 0 (an owner died) is the kernel's.
 	 */
 	seen = rqb_load(word);
 	if (rqb_word_tid(seen) != 0 || seen == 0)
@@ -93,12 +93,20 @@ int rqu_word_unlock(uint32_t *word, bool shared)
 
 static int lock_slow(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl)
 {
+	int err;
+
 	if (rqu_mutex_owned(m))
 		return lock_again(m, try);
 	if (m->kind & RQU_MUTEX_ROBUST)
 		return rqu_robust_lock(m, try, dl);
-	return try ? rqu_word_trylock(&m->word, is_shared(m))
-		   : rqu_word_lock(&m->word, is_shared(m), dl);
+	if (try)
+		err = rqu_word_trylock(&m->word, is_shared(m));
+	else
+		err = rqu_word_lock(&m->word, is_shared(m), dl);
+	/* The kernel may have passed it on from an owner that died some levels deep. */
+	if (!err)
+		m->count = 0;
+	return err;
 }
 
 static bool lock_fast(struct rqu_mutex *m)

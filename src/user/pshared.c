@@ -63,9 +63,14 @@ void rqu_shared_init(struct rqu_cond *c)
 
 static struct rqu_queue queue_of(struct rqu_cond *c)
 {
-	uintptr_t word = (uintptr_t)c + (uintptr_t)rqb_load64((const uint64_t *)&c->distance);
+	uintptr_t word = (uintptr_t)c + (uintptr_t)rqb_load64(&c->distance);
 
 	return (struct rqu_queue){&c->seq, (uint32_t *)word, true};
+}
+
+static bool same_page(const struct rqu_queue *q)
+{
+	return (uintptr_t)q->seq / PAGE_BYTES == (uintptr_t)q->word / PAGE_BYTES;
 }
 
 static bool is_plain(struct rqu_cond *c)
@@ -74,20 +79,24 @@ static bool is_plain(struct rqu_cond *c)
 }
 
 /* `served` only moves forward: a slow signaller must not take back what a later one has seen. */
-static void mark_served(struct rqu_cond *c, uint32_t joined)
+static void mark_served(struct rqu_cond *c, uint64_t joined)
 {
-	uint32_t old = rqb_load(&c->served);
+	uint64_t old = rqb_load64(&c->served);
 
-	while ((int32_t)(joined - old) > 0 && !rqb_cas(&c->served, old, joined))
-		old = rqb_load(&c->served);
+	while (joined > old && !rqb_cas64(&c->served, old, joined))
+		old = rqb_load64(&c->served);
 }
 
 /*
- * The kernel refused to requeue: in this process the mutex is not where the waiters' process said.
- * From now on everybody sleeps plainly. Those already asleep look at `seq` by themselves.
+ * The kernel refused to requeue towards where the mutex is said to be. Mapped apart, that is no
+ * place in this process: from now on everybody sleeps plainly, and those already asleep look at
+ * `seq` by themselves. In one page it is the same place everywhere, so the mutex itself is not what
+ * it should be.
  */
-static int give_up_requeueing(struct rqu_cond *c, const struct rqu_queue *q)
+static int requeue_refused(struct rqu_cond *c, const struct rqu_queue *q, int err)
 {
+	if (same_page(q))
+		return err;
 	rqb_or(&c->kind, RQU_COND_PLAIN);
 	rqu_sys_wake(q->seq, INT_MAX, true);
 	return 0;
@@ -95,21 +104,24 @@ static int give_up_requeueing(struct rqu_cond *c, const struct rqu_queue *q)
 
 int rqu_shared_release(struct rqu_cond *c, int nr_requeue)
 {
-	uint32_t joined = rqb_load_acq(&c->joined);
+	uint64_t joined = rqb_load64(&c->joined);
 	struct rqu_queue q;
 	int ret;
 
-	if (joined == rqb_load(&c->served))
+	if (joined == rqb_load64(&c->served))
 		return 0;
-	q = queue_of(c);
-	ret = rqu_release(&q, nr_requeue, is_plain(c), NULL);
+	do {
+		q = queue_of(c);
+		ret = rqu_release(&q, nr_requeue, is_plain(c), NULL);
+		/* Refused, and bound to another mutex meanwhile: we asked for the one of before. */
+	} while ((ret == -EINVAL || ret == -EFAULT) && queue_of(c).word != q.word);
 	if (ret >= 0) {
 		if (nr_requeue > 0 || ret == 0)
 			mark_served(c, joined);
 		return 0;
 	}
 	if (ret == -EINVAL || ret == -EFAULT)
-		return give_up_requeueing(c, &q);
+		return requeue_refused(c, &q, -ret);
 	return rqu_to_errno(ret);
 }
 
@@ -126,35 +138,33 @@ static bool shared_released(struct rqu_wait *w)
 static void shared_forward(struct rqu_wait *w)
 {
 	uint32_t now;
+	int ret = -ENOSYS;
 
-	if (w->plain) {
-		rqu_sys_wake(w->q.seq, 1, true);
-		return;
-	}
-	do {
+	while (!w->plain && rqu_can_requeue()) {
 		if (rqu_sys_read(w->q.seq, &now) == -EFAULT)
 			return;
-	} while (rqu_sys_cmp_requeue_pi(w->q.seq, now, w->q.word, 0, true) == -EAGAIN);
-}
-
-static bool same_page(const struct rqu_queue *q)
-{
-	return (uintptr_t)q->seq / PAGE_BYTES == (uintptr_t)q->word / PAGE_BYTES;
+		ret = rqu_sys_cmp_requeue_pi(w->q.seq, now, w->q.word, 0, true);
+		if (ret != -EAGAIN)
+			break;
+	}
+	if (ret == -ENOSYS)
+		rqu_sys_wake(w->q.seq, 1, true);
 }
 
 /* Under the mutex: make its place known. Those inside with another mutex are released first. */
 static void bind_mutex(struct rqu_cond *c, const struct rqu_lock *lock)
 {
 	uint64_t distance = (uint64_t)((uintptr_t)lock->word - (uintptr_t)c);
-	uint64_t old = rqb_load64((const uint64_t *)&c->distance);
+	uint64_t old = rqb_load64(&c->distance);
 
-	if (old == distance)
+	/* Plain sleepers need no place; two processes that see it differently would never agree. */
+	if (old == distance || is_plain(c))
 		return;
-	if (rqb_load(&c->joined) != rqb_load(&c->served)) {
+	if (rqb_load64(&c->joined) != rqb_load64(&c->served)) {
 		rqb_count(&rqu_stats.rebinds);
 		rqu_shared_release(c, INT_MAX);
 	}
-	rqb_cas64((uint64_t *)&c->distance, old, distance);
+	rqb_cas64(&c->distance, old, distance);
 }
 
 int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_deadline *dl)
@@ -173,6 +183,6 @@ int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_
 	 * the queue.
 	 */
 	w.slice_ms = same_page(&w.q) ? 0 : SLICE_MS;
-	rqb_add(&c->joined, 1);
+	rqb_add64(&c->joined, 1);
 	return rqu_wait_and_relock(&w, dl);
 }

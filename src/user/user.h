@@ -160,8 +160,8 @@ struct rqu_deadline rqu_deadline_in(long ms);
 /* ---- waiting (wait.c) ---- */
 
 /*
- * The mutex of a wait, whatever type it is: ours (cond.c) or libc's (the shim). Data and no callbacks,
- * for the way from the kernel's wakeup to the caller is what the wait is measured by.
+ * The mutex of a wait, whatever type it is: ours (cond.c) or libc's (the shim). Data and no
+ * callbacks, for the way from the kernel's wakeup to the caller is what the wait is measured by.
  */
 struct rqu_lock {
 	uint32_t *word;
@@ -174,7 +174,10 @@ struct rqu_lock {
 
 /* Give it up, whatever its depth. 0 or a positive errno: still owned. */
 int rqu_lock_release(struct rqu_lock *lock);
-/* Own it again, as before. @granted: the kernel has stored our TID already. 0, EOWNERDEAD, or not owned. */
+/*
+ * Own it again, as before. @granted: the kernel has stored our TID already. 0, EOWNERDEAD, or not
+ * owned.
+ */
 int rqu_lock_reacquire(struct rqu_lock *lock, bool granted);
 
 /* Where waiters sleep, as seen from this process. Private: in a channel; shared: in the condvar. */
@@ -197,8 +200,8 @@ struct rqu_wait {
 };
 
 /*
- * Release the lock, sleep, own it again. @w is filled in, ticket read, the caller counted in. Unpins
- * the channel. Returns what the wait returns.
+ * Release the lock, sleep, own it again. @w is filled in, ticket read, the caller counted in.
+ * Unpins the channel. Returns what the wait returns.
  */
 int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl);
 
@@ -207,6 +210,9 @@ int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl);
  * kernel took off the queue, or a negative errno. @seq_out: what this call stepped the sequence to.
  */
 int rqu_release(const struct rqu_queue *q, int nr_requeue, bool plain, uint32_t *seq_out);
+
+/* Has this kernel, as far as we know, the requeue operations? */
+bool rqu_can_requeue(void);
 
 /* ---- private condvars: channels (channel.c) ---- */
 
@@ -236,10 +242,10 @@ struct __attribute__((may_alias)) rqu_cond {
 	uint32_t ref;  /* the name of a channel, or RQU_REF_SHARED; 0: nobody ever waited here */
 	/* Process-shared only, see pshared.c. */
 	uint32_t seq;
-	uint32_t joined;
-	uint32_t served;
 	uint32_t unused;
-	int64_t distance;
+	uint64_t joined;
+	uint64_t served;
+	uint64_t distance;
 };
 
 RQB_BUILD(sizeof(struct rqu_cond) <= sizeof(rqpi_cond_t), "the condvar fits its public type");

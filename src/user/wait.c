@@ -12,6 +12,14 @@
 #include <limits.h>
 #include <pthread.h>
 
+/*
+ * With -fexceptions pthread_cleanup_push() becomes a cleanup attribute, which covers calls and not
+ * the instructions between them; cancellation here is asynchronous.
+ */
+#ifdef __EXCEPTIONS
+#error "wait.c must be compiled with -fno-exceptions"
+#endif
+
 #define WOKEN 1 /* from a sleep without requeue_pi: released, and the mutex is not ours yet */
 
 /*
@@ -33,7 +41,7 @@ static uint32_t step(uint32_t *seq, bool broadcast)
 	return rqu_seq_after(old, broadcast);
 }
 
-static bool can_requeue(void)
+bool rqu_can_requeue(void)
 {
 	return (rqu_sys_caps() & RQPI_CAP_REQUEUE_PI) != 0;
 }
@@ -50,8 +58,14 @@ int rqu_release(const struct rqu_queue *q, int nr_requeue, bool plain, uint32_t 
 
 	if (seq_out)
 		*seq_out = now;
-	if (plain || !can_requeue())
-		return wake_plain(q, nr_requeue);
+	if (plain || !rqu_can_requeue()) {
+		ret = wake_plain(q, nr_requeue);
+		/*
+		 * EINVAL: somebody in front, from before the change to plain, waits to be requeued.
+		 */
+		if (ret != -EINVAL || !rqu_can_requeue())
+			return ret;
+	}
 	/*
 	 * EAGAIN: another signaller stepped the sequence before our call. Both are owed their
 	 * waiter, so go again with its value; every turn is paid for by somebody else's step.
@@ -78,7 +92,7 @@ static int sleep_once(struct rqu_wait *w, const struct rqu_deadline *dl)
 {
 	int ret;
 
-	if (!w->plain && can_requeue())
+	if (!w->plain && rqu_can_requeue())
 		return rqu_sys_wait_requeue_pi(w->q.seq, w->ticket, w->q.word, w->q.shared, dl);
 	ret = rqu_sys_wait(w->q.seq, w->ticket, w->q.shared, dl);
 	return ret == 0 ? WOKEN : ret;
@@ -140,13 +154,20 @@ static void on_cancel(void *arg)
 
 /*
  * The wait is a cancellation point. A deferred cancellation would not end a system call that libc
- * does not know of, so the call is made with the type asynchronous, as libc does for its own.
+ * does not know of, so the call is made with the type asynchronous, as libc does for its own. But
+ * only where cancellation is enabled: a late signal of an earlier cancellation looks at the type
+ * alone (glibc 2.36).
  */
 static int sleep_cancellable(struct rqu_wait *w, const struct rqu_deadline *dl)
 {
 	int ret;
+	int state;
 	int type;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pthread_setcancelstate(state, NULL);
+	if (state != PTHREAD_CANCEL_ENABLE)
+		return sleep_released(w, dl);
 	pthread_cleanup_push(on_cancel, w);
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
 	ret = sleep_released(w, dl);
@@ -161,7 +182,7 @@ static int outcome(struct rqu_wait *w, int ret)
 	switch (ret) {
 	case 0:
 	case WOKEN:
-	case -ENOSYS: /* requeue_pi was taken from us: a spurious wakeup, the next wait does without */
+	case -ENOSYS: /* requeue_pi was taken away: a spurious wakeup, the next wait does without */
 		return 0;
 	case -EAGAIN:
 		if (w->chan)

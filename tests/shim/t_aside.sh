@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 # The preload where it must step aside: switched off, and on a kernel without requeue_pi. It says so (unless
 # it was told to), does nothing, and the program's own libc does the work.
-# Arguments: the program t_preload, the preload, the launcher deny.
+# Also where another library has one of the functions in front of it.
+# Arguments: the program t_preload, the preload, the launcher deny, the library front.
 set -u
-program=$1 preload=$2 deny=$3
+program=$1 preload=$2 deny=$3 front=$4
 n=0
 unset CMOCKA_MESSAGE_OUTPUT
 
@@ -17,7 +18,7 @@ works=every_kind_of_mutex_waits_and_is_left_clean
 err=$(mktemp) || exit 2
 trap 'rm -f "$err"' EXIT
 
-echo 1..6
+echo 1..8
 
 LD_PRELOAD=$preload "$program" preload_is_active >/dev/null 2>&1
 report $? "active where it can be"
@@ -27,6 +28,12 @@ report $? "RQPI_PRELOAD_OFF=1 leaves a working program and says nothing"
 
 ! LD_PRELOAD=$preload RQPI_PRELOAD_OFF=1 "$program" preload_is_active >/dev/null 2>&1
 report $? "RQPI_PRELOAD_OFF=1 really steps aside"
+
+LD_PRELOAD=$front:$preload "$program" $works >/dev/null 2>"$err"
+report $? "a program works with another library in front"
+
+grep -q "rqpi: preload: another library .* in front of these; stepping aside" "$err"
+report $? "it is told of that library"
 
 env "$deny" requeue_pi env LD_PRELOAD="$preload" "$program" $works >/dev/null 2>"$err"
 code=$?

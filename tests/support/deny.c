@@ -4,8 +4,8 @@
  *
  *	deny requeue_pi|lock_pi2|pi PROGRAM [ARGUMENT...]
  *
- * Installs a seccomp filter that answers ENOSYS to those operations, sets RQPI_TEST_DENY to the first
- * argument and executes PROGRAM. Exit status: PROGRAM's; 2 usage; 77 no seccomp here.
+ * Installs a seccomp filter that answers ENOSYS to those operations, sets RQPI_TEST_DENY to the
+ *first argument and executes PROGRAM. Exit status: PROGRAM's; 2 usage; 77 no seccomp here.
  */
 #define _GNU_SOURCE
 #include <errno.h>

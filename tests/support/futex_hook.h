@@ -2,10 +2,10 @@
 /*
  * futex_hook.h - every futex call of the library under test passes through the test program.
  *
- * Owns: the program's own syscall(), to which the unmodified librqpi.so binds. Per thread it counts the
- * calls of each operation, keeps the arguments of the last one, stops the thread just before or just
- * after a chosen call (as a preemption there would), and answers a chosen call without making it.
- * Used by every test that speaks of "between two steps"; a plain usleep() would only be a hope.
+ * Owns: the program's own syscall(), to which the unmodified librqpi.so binds. Per thread it counts
+ * the calls of each operation, keeps the arguments of the last one, stops the thread just before or
+ * just after a chosen call (as a preemption there would), and answers a chosen call without making
+ * it. Used by every test that speaks of "between two steps"; a plain usleep() would only be a hope.
  */
 #ifndef RQT_FUTEX_HOOK_H
 #define RQT_FUTEX_HOOK_H
@@ -51,10 +51,12 @@ void rqt_hook_release(struct rqt_hook *hook);
 /* The @nth call of @cmd from now on is not made; the library sees @ret (negative: errno). */
 void rqt_hook_inject(struct rqt_hook *hook, int cmd, unsigned int nth, long ret);
 
-/* From now on no thread's @cmd reaches the kernel: ENOSYS. As a sandbox that closes later would do. */
+/* From now on no thread's @cmd reaches the kernel: ENOSYS. As a sandbox that closes later would do.
+ */
 void rqt_hook_deny(int cmd, bool deny);
 
-/* Calls begun, over all threads, since rqt_hook_reset(). rqt_hook_total(RQT_ANY_OP): of any operation. */
+/* Calls begun, over all threads, since rqt_hook_reset(). rqt_hook_total(RQT_ANY_OP): of any
+ * operation. */
 unsigned int rqt_hook_total(int cmd);
 void rqt_hook_reset(void);
 
@@ -66,7 +68,8 @@ long rqt_hook_last_ret(const struct rqt_hook *hook, int cmd);
 /* Calls begun that may put the thread to sleep: WAIT*, LOCK_PI*, WAIT_REQUEUE_PI. */
 unsigned int rqt_hook_blocking(const struct rqt_hook *hook);
 
-/* The futex, for the tests' own use: uncounted, never stopped. Returns the result or a negative errno. */
+/* The futex, for the tests' own use: uncounted, never stopped. Returns the result or a negative
+ * errno. */
 long rqt_raw_futex(const volatile void *word, int op, uint32_t val, const void *timeout);
 
 #endif /* RQT_FUTEX_HOOK_H */

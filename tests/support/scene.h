@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scene.h - one mutex, one condvar and the threads that wait on it: the stage of every condvar test.
+ * scene.h - one mutex, one condvar and the threads that wait on it: the stage of every condvar
+ * test.
  *
  * A waiter locks, waits exactly once (no loop: the tests look at single results), notes what it saw
  * while it owns the mutex, and unlocks. The scene is heap memory; the teardown frees it only if all
@@ -61,7 +62,8 @@ struct rqt_waiter *rqt_waiter_asleep_until(struct rqt_scene *s, clockid_t clock,
 struct rqt_waiter *rqt_waiter_stopped(struct rqt_scene *s, int cmd, enum rqt_place place);
 /* A waiter stopped between its unlock and its sleep, whatever the kernel offers. */
 struct rqt_waiter *rqt_waiter_in_window(struct rqt_scene *s);
-/* The futex operation in which a waiter sleeps here: WAIT_REQUEUE_PI or, without it, WAIT_BITSET. */
+/* The futex operation in which a waiter sleeps here: WAIT_REQUEUE_PI or, without it, WAIT_BITSET.
+ */
 int rqt_wait_op(void);
 
 void rqt_scene_lock(struct rqt_scene *s);

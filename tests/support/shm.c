@@ -10,53 +10,38 @@
 
 #define COND_OFFSET 256 /* of the condvar from the mutex, in one page */
 
-static char *map_page(int fd, int page)
-{
-	void *p = mmap(NULL, RQT_SHM_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		       (off_t)page * RQT_SHM_PAGE);
+#define AREA_PAGES 64
 
-	return p == MAP_FAILED ? NULL : p;
+static bool map_page(int fd, char *at, int page)
+{
+	return mmap(at, RQT_SHM_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
+		    (off_t)page * RQT_SHM_PAGE) != MAP_FAILED;
 }
 
-static char *map_all(int fd)
-{
-	void *p = mmap(NULL, 3 * RQT_SHM_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-/* Move later mappings away, so that two of the same object do not land at equal distances by chance. */
-static void leave_gap(int pages)
-{
-	void *p = mmap(NULL, (size_t)pages * RQT_SHM_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
-		       -1, 0);
-
-	(void)p;
-}
-
+/*
+ * The pages go into an area of their own in which nothing else is mapped, at places that differ
+ * each time: so the distance between mutex and condvar is ours to choose, and beside them is no
+ * memory.
+ */
 bool rqt_shm_map(struct rqt_shm *shm)
 {
 	static int times;
-	char *at;
-	char *second;
+	int first = 2 + times % 8;
+	int second = shm->layout == RQT_APART ? first + 3 + 2 * (times % 16) : first + 1;
+	char *area = mmap(NULL, AREA_PAGES * RQT_SHM_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+	char *mutex_page = area + (ptrdiff_t)first * RQT_SHM_PAGE;
+	char *cond_page = area + (ptrdiff_t)second * RQT_SHM_PAGE;
+	char *board_page = area + (ptrdiff_t)(AREA_PAGES - 2) * RQT_SHM_PAGE;
 
-	leave_gap(3 + 2 * ++times);
-	if (shm->layout == RQT_APART) {
-		at = map_page(shm->fd, 0);
-		leave_gap(5 + times);
-		second = map_page(shm->fd, 1);
-		shm->board = (struct rqt_board *)(void *)map_page(shm->fd, 2);
-		if (!at || !second || !shm->board)
-			return false;
-	} else {
-		at = map_all(shm->fd);
-		if (!at)
-			return false;
-		second = shm->layout == RQT_SAME_PAGE ? at + COND_OFFSET : at + RQT_SHM_PAGE;
-		shm->board = (struct rqt_board *)(void *)(at + 2 * RQT_SHM_PAGE);
-	}
-	shm->mutex = (rqpi_mutex_t *)(void *)at;
-	shm->cond = (rqpi_cond_t *)(void *)second;
+	times++;
+	if (area == MAP_FAILED || !map_page(shm->fd, mutex_page, 0) ||
+	    !map_page(shm->fd, cond_page, 1) || !map_page(shm->fd, board_page, 2))
+		return false;
+	shm->mutex = (rqpi_mutex_t *)(void *)mutex_page;
+	shm->cond = (rqpi_cond_t *)(void *)(shm->layout == RQT_SAME_PAGE ? mutex_page + COND_OFFSET
+									 : cond_page);
+	shm->board = (struct rqt_board *)(void *)board_page;
 	return true;
 }
 

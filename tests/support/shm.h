@@ -2,8 +2,9 @@
 /*
  * shm.h - memory mapped at different addresses in two processes, and a child that uses it.
  *
- * One memory object holds the mutex, the condvar and a board on which parent and child tell each other
- * how far they are. rqt_shm_map() maps it once more, wherever and in whatever order of its pages.
+ * One memory object holds the mutex, the condvar and a board on which parent and child tell each
+ * other how far they are. rqt_shm_map() maps it once more, wherever and in whatever order of its
+ * pages.
  */
 #ifndef RQT_SHM_H
 #define RQT_SHM_H

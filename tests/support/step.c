@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * step.c - see step.h. The SIGTRAP handler runs on the stepped thread, so it uses nothing but atomics and
- * raw futex calls; a cancellation or a second signal may hit it there.
+ * step.c - see step.h. The SIGTRAP handler runs on the stepped thread, so it uses nothing but
+ * atomics and raw futex calls; a cancellation or a second signal may hit it there.
  */
 #define _GNU_SOURCE
 #include "tests/support/step.h"

@@ -2,10 +2,10 @@
 /*
  * support.h - threads, clocks, waiting for sleepers, skips and the watchdog of the test programs.
  *
- * A test program: includes this, lists its cases in a struct CMUnitTest array and runs it after rqt_program_begin().
- * Only the main thread asserts; other threads leave results in their struct.
- * Environment: RQT_FILTER=pattern runs the cases whose name matches; RQT_WATCHDOG=seconds for one case
- * (default 60); RQPI_TEST_DENY=requeue_pi|lock_pi2|pi is set by the launcher deny.c.
+ * A test program: includes this, lists its cases in a struct CMUnitTest array and runs it after
+ * rqt_program_begin(). Only the main thread asserts; other threads leave results in their struct.
+ * Environment: RQT_FILTER=pattern runs the cases whose name matches; RQT_WATCHDOG=seconds for one
+ * case (default 60); RQPI_TEST_DENY=requeue_pi|lock_pi2|pi is set by the launcher deny.c.
  */
 #ifndef RQT_SUPPORT_H
 #define RQT_SUPPORT_H
@@ -77,16 +77,20 @@ long rqt_kernel_prio(pid_t tid);
 /* Each ends the case as skipped, by name and with the reason, if what it needs is not there. */
 void rqt_need_fifo(const char *test);
 void rqt_need_requeue_pi(const char *test);
+void rqt_need_handlers(const char *test);
 void rqt_need_undenied(const char *test, const char *what);
 void rqt_skip(const char *test, const char *why);
 bool rqt_is_denied(const char *what);
 
 /* Restart the watchdog; each case's setup does it. On expiry: every thread's state, then exit. */
 void rqt_watchdog(void);
+/* The state of every thread that has not ended, on stdout. Async-signal-safe. */
+void rqt_print_states(void);
 
 /* A child made by fork() goes without the tests' alarm and ends by _exit(). */
 void rqt_in_child(void);
-/* Exit status of the child within @timeout_ms: 0..255, 256 + signal, or -1 if it had to be killed. */
+/* Exit status of the child within @timeout_ms: 0..255, 256 + signal, or -1 if it had to be killed.
+ */
 int rqt_reap(pid_t pid, int timeout_ms);
 
 /* First thing in main(): the hook, the filter of RQT_FILTER. */

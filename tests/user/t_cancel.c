@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_cancel.c - hard point 5: a wait is a cancellation point in every one of its windows; the mutex is owned
- * when the first cleanup handler runs, and a signal the thread may have taken goes to another waiter.
+ * t_cancel.c - hard point 5: a wait is a cancellation point in every one of its windows; the mutex
+ * is owned when the first cleanup handler runs, and a signal the thread may have taken goes to
+ * another waiter.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
+
+#include <signal.h>
+#include <unistd.h>
 
 static void expect_cancelled(struct rqt_waiter *w)
 {
@@ -155,7 +159,8 @@ static void hp5_cancelled_while_requeued_passes_the_signal_on(void **state)
 	rqt_sleep_ms(20);
 	assert_int_equal(atomic_load(&w->cleaned), 0); /* not before it owns the mutex */
 	rqt_scene_unlock(s);
-	/* Without requeue_pi it is waiting in the lock, no cancellation point, and has the signal itself. */
+	/* Without requeue_pi it is waiting in the lock, no cancellation point, and has the signal
+	 * itself. */
 	rqt_join(&w->thread);
 	if (w->thread.cancelled) {
 		expect_cancelled(w);
@@ -261,6 +266,40 @@ static void disabled_cancellation_leaves_the_wait(void **state)
 	expect_stage_is_clean(s);
 }
 
+static void disable_only(struct rqt_waiter *w)
+{
+	(void)w;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+}
+
+/*
+ * glibc sends its SIGCANCEL (its first real-time signal, 32) and its handler in 2.36 looks at the
+ * type of cancellation only. One that comes late, when the thread has disabled cancellation, spares
+ * it.
+ */
+static void a_late_sigcancel_spares_who_disabled_it(void **state)
+{
+	struct rqt_scene *s = *state;
+	struct rqt_waiter *w;
+
+	rqt_need_handlers(__func__);
+	/* The handler is there from the first cancellation on. */
+	w = rqt_waiter_asleep(s, 0);
+	pthread_cancel(w->thread.handle);
+	expect_cancelled(w);
+	w = rqt_waiter_new(s);
+	w->before = disable_only;
+	rqt_waiter_start(w, 0);
+	rqt_wait_asleep(&w->thread);
+	assert_int_equal(tgkill(getpid(), atomic_load(&w->thread.tid), 32), 0);
+	assert_true(rqt_stays_asleep(&w->thread));
+	rqt_scene_signal(s, true);
+	rqt_join(&w->thread);
+	assert_false(w->thread.cancelled);
+	assert_int_equal(w->result, 0);
+	expect_stage_is_clean(s);
+}
+
 static void note_type(struct rqt_waiter *w)
 {
 	int type = -1;
@@ -324,6 +363,7 @@ int main(void)
 	    RQT_SCENE_CASE(hp5_cancelled_when_granted_without_mutex_held),
 	    RQT_SCENE_CASE(hp5_cancelled_waiter_locks_before_its_handlers),
 	    RQT_SCENE_CASE(disabled_cancellation_leaves_the_wait),
+	    RQT_SCENE_CASE(a_late_sigcancel_spares_who_disabled_it),
 	    RQT_SCENE_CASE(the_cancel_type_is_as_before_the_wait),
 	    RQT_SCENE_CASE(hp5_recursive_depth_is_restored),
 	};

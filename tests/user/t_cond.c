@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_cond.c - the condvar's contract apart from U1..U5: arguments, clocks, kinds of mutex, different mutexes
- * at different times.
+ * t_cond.c - the condvar's contract apart from U1..U5: arguments, clocks, kinds of mutex, different
+ * mutexes at different times.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
@@ -81,7 +81,8 @@ static void times_past_run_out_at_once(void **state)
 	rqt_scene_unlock(s);
 }
 
-/* timedwait goes by the condvar's clock: the same number is the past on one and far away on the other. */
+/* timedwait goes by the condvar's clock: the same number is the past on one and far away on the
+ * other. */
 static void the_clock_attribute_is_timedwaits_clock(void **state)
 {
 	struct rqt_scene *s = *state;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_destroy.c - hard point 3: a condvar may be destroyed and its memory taken away right after broadcast,
- * with the mutex still held, wherever the released threads stand; or be made again at the same address.
+ * t_destroy.c - hard point 3: a condvar may be destroyed and its memory taken away right after
+ * broadcast, with the mutex still held, wherever the released threads stand; or be made again at
+ * the same address.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
@@ -159,6 +160,7 @@ static void hp3_gone_while_a_requeued_waiter_is_interrupted(void **state)
 	struct rqt_scene *s = *state;
 	struct rqt_waiter *w;
 
+	rqt_need_handlers(__func__);
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGUSR1, &sa, NULL);
 	put_cond_on_page(s, false);
@@ -185,7 +187,8 @@ static void check_cancelled(struct rqt_scene *s, bool in_window)
 	rqt_sleep_ms(10);
 	rqt_scene_unlock(s);
 	rqt_join(&w->thread);
-	/* Without requeue_pi it may be past its sleep and in the lock, which is no cancellation point. */
+	/* Without requeue_pi it may be past its sleep and in the lock, which is no cancellation
+	 * point. */
 	assert_true(w->thread.cancelled || !(rqpi_caps() & RQPI_CAP_REQUEUE_PI));
 	assert_int_equal(atomic_load(&w->cleaned), w->thread.cancelled);
 	assert_int_equal(w->owner_seen, atomic_load(&w->thread.tid));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_fork.c - fork: thread ids are never stale, a mutex held across fork is the child's own copy there (so the
- * pthread_atfork pattern works), and the parent does not notice.
+ * t_fork.c - fork: thread ids are never stale, a mutex held across fork is the child's own copy
+ * there (so the pthread_atfork pattern works), and the parent does not notice.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
@@ -116,7 +116,8 @@ static void held_across_fork_the_child_knows(void **state)
 	assert_int_equal(rqpi_mutex_unlock(&recursive), 0);
 }
 
-/* A mutex held by another thread of the parent stays locked in the child; it is nobody's to unlock. */
+/* A mutex held by another thread of the parent stays locked in the child; it is nobody's to unlock.
+ */
 static void hold_until_told(struct rqt_thread *t)
 {
 	struct rqt_scene *s = t->arg;
@@ -210,7 +211,8 @@ static void lock_and_unlock_for_ever(struct rqt_thread *t)
 	}
 }
 
-/* Threads fight for the mutex while the main thread forks with it held, as pthread_atfork() intends. */
+/* Threads fight for the mutex while the main thread forks with it held, as pthread_atfork()
+ * intends. */
 static void the_atfork_pattern_works_under_contention(void **state)
 {
 	struct rqt_thread *t = calloc(2, sizeof(*t));

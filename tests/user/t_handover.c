@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_handover.c - U2: broadcast wakes at most one and requeues the rest in one system call; U3: a released
- * wait returns with the mutex handed over by the kernel; U4, first half: nobody waiting, no system call.
+ * t_handover.c - U2: broadcast wakes at most one and requeues the rest in one system call; U3: a
+ * released wait returns with the mutex handed over by the kernel; U4, first half: nobody waiting,
+ * no system call.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
@@ -48,7 +49,8 @@ static void u2_broadcast_under_lock_is_one_call_and_wakes_nobody(void **state)
 	assert_int_equal(rqt_hook_total(FUTEX_LOCK_PI) + rqt_hook_total(FUTEX_LOCK_PI2), 0);
 }
 
-/* The mutex is free: exactly one is woken, and it owns the mutex; the rest wait for it in the kernel. */
+/* The mutex is free: exactly one is woken, and it owns the mutex; the rest wait for it in the
+ * kernel. */
 static void u2_broadcast_without_lock_wakes_exactly_one(void **state)
 {
 	struct rqt_scene *s = *state;

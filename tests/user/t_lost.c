@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_lost.c - U5 and hard point 1: no wakeup is lost in the window between unlock and sleep, a signal
- * releases one of those that waited, and nobody who came later takes it.
+ * t_lost.c - U5 and hard point 1: no wakeup is lost in the window between unlock and sleep, a
+ * signal releases one of those that waited, and nobody who came later takes it.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
@@ -78,7 +78,8 @@ static void u5_signal_after_a_contended_unlock_is_kept(void **state)
 	free(contender);
 }
 
-/* One asleep, one in the window, one signal: at least one of the two gets it; the second signal the rest. */
+/* One asleep, one in the window, one signal: at least one of the two gets it; the second signal the
+ * rest. */
 static void u5_signal_with_a_sleeper_and_one_in_the_window(void **state)
 {
 	struct rqt_scene *s = *state;
@@ -119,7 +120,8 @@ static void u5_latecomer_does_not_take_a_signal_sent_without_mutex(void **state)
 	check_latecomer(*state, false);
 }
 
-/* The signalled one is awake, owns the mutex and has not run; an urgent newcomer finds no signal. */
+/* The signalled one is awake, owns the mutex and has not run; an urgent newcomer finds no signal.
+ */
 static void u5_urgent_latecomer_does_not_overtake_a_released_waiter(void **state)
 {
 	struct rqt_scene *s = *state;
@@ -237,7 +239,8 @@ static void hp1_two_signallers_release_two_waiters(void **state)
 	free(slow);
 }
 
-/* The kernel's EAGAIN without a signal (a handler after a requeue looks the same): never a lost one. */
+/* The kernel's EAGAIN without a signal (a handler after a requeue looks the same): never a lost
+ * one. */
 static void hp1_eagain_without_a_signal_is_spurious_at_most(void **state)
 {
 	struct rqt_scene *s = *state;

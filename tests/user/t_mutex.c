@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_mutex.c - every kind of mutex (type x robust x process-shared), every function, errno by errno as
- * include/rqpi/mutex.h promises. Time is t_mutex_time.c's, death t_robust.c's, inheritance t_mutex_pi.c's.
+ * t_mutex.c - every kind of mutex (type x robust x process-shared), every function, errno by errno
+ * as include/rqpi/mutex.h promises. Time is t_mutex_time.c's, death t_robust.c's, inheritance
+ * t_mutex_pi.c's.
  */
 #define _GNU_SOURCE
 #include "tests/support/support.h"
@@ -16,7 +17,8 @@ struct kind {
 
 typedef void (*kind_check)(rqpi_mutex_t *m, const struct kind *k);
 
-/* Run @check on a mutex of each of the twelve kinds, and on zero bytes and the static initialisers. */
+/* Run @check on a mutex of each of the twelve kinds, and on zero bytes and the static initialisers.
+ */
 static void for_each_kind(kind_check check)
 {
 	rqpi_mutex_t fixed[] = {RQPI_MUTEX_INITIALIZER, RQPI_RECURSIVE_MUTEX_INITIALIZER,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_mutex_pi.c - priority is really inherited, handed on along chains and given back; deadlocks between
- * threads and dead owners are reported. The owner's priority is read from the kernel, not from a clock.
+ * t_mutex_pi.c - priority is really inherited, handed on along chains and given back; deadlocks
+ * between threads and dead owners are reported. The owner's priority is read from the kernel, not
+ * from a clock.
  */
 #define _GNU_SOURCE
 #include "tests/support/support.h"

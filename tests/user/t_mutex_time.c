@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_mutex_time.c - timedlock and clocklock: both clocks, with and without LOCK_PI2, odd times; and that a
- * signal handler never ends a lock.
+ * t_mutex_time.c - timedlock and clocklock: both clocks, with and without LOCK_PI2, odd times; and
+ * that a signal handler never ends a lock.
  */
 #define _GNU_SOURCE
 #include "tests/support/support.h"
@@ -258,6 +258,7 @@ static void a_handler_does_not_end_a_lock(void **state)
 	struct timed_locker *l;
 
 	(void)state;
+	rqt_need_handlers(__func__);
 	sigemptyset(&sa.sa_mask);
 	sigaction(SIGUSR1, &sa, NULL);
 	assert_int_equal(rqpi_mutex_lock(&m), 0);

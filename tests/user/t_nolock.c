@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_nolock.c - U4: there is no lock in a condvar. A thread stopped before any of its futex calls, or (on
- * x86-64) at any instruction at all, inside wait, timedwait, signal or broadcast never makes another
- * thread's signal or broadcast wait.
+ * t_nolock.c - U4: there is no lock in a condvar. A thread stopped before any of its futex calls,
+ * or (on x86-64) at any instruction at all, inside wait, timedwait, signal or broadcast never makes
+ * another thread's signal or broadcast wait.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_nopi.c - hard point 7: operations that the kernel or a sandbox does not let us use, from the start (run
- * under `deny pi`) or taken away later. Never a silent loss of inheritance, never a hang.
+ * t_nopi.c - hard point 7: operations that the kernel or a sandbox does not let us use, from the
+ * start (run under `deny pi`) or taken away later. Never a silent loss of inheritance, never a
+ * hang.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
@@ -39,10 +40,11 @@ static void try_and_lock(struct rqt_thread *t)
 
 static void hp7_without_pi_contention_is_refused(void **state)
 {
-	struct rqt_thread *t = calloc(1, sizeof(*t));
 	struct rqt_scene *s = *state;
+	struct rqt_thread *t;
 
 	need_pi_denied(__func__);
+	t = calloc(1, sizeof(*t));
 	rqt_scene_lock(s); /* free: no system call needed */
 	t->body = try_and_lock;
 	t->arg = s;

@@ -5,7 +5,8 @@
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
 
-/* Start the waiters of @prios in that order, wake them by @n signals, compare the order of service. */
+/* Start the waiters of @prios in that order, wake them by @n signals, compare the order of service.
+ */
 static void check_order(struct rqt_scene *s, const int *prios, const int *places, int n, bool held)
 {
 	struct rqt_waiter *w[RQT_WAITERS];
@@ -80,7 +81,8 @@ static void u1_signals_under_one_lock_release_in_order(void **state)
 }
 
 /*
- * The case that glibc's two groups get wrong: 10 and 20 wait; signal; 80 starts to wait; signal; signal.
+ * The case that glibc's two groups get wrong: 10 and 20 wait; signal; 80 starts to wait; signal;
+ * signal.
  */
 static void check_late_urgent(struct rqt_scene *s, bool held)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_pshared.c - hard point 4: one condvar and mutex in two processes that map them at different addresses:
- * in one page, in two pages mapped together, in two pages mapped apart.
+ * t_pshared.c - hard point 4: one condvar and mutex in two processes that map them at different
+ * addresses: in one page, in two pages mapped together, in two pages mapped apart.
  */
 #define _GNU_SOURCE
 #include "tests/support/shm.h"
@@ -142,7 +142,8 @@ static void hp4_apart_broadcast(void **state)
 	check_broadcast_from_child(RQT_APART);
 }
 
-/* Where one requeue is possible, it is one: the mutex moves over in the kernel between processes. */
+/* Where one requeue is possible, it is one: the mutex moves over in the kernel between processes.
+ */
 static void hp4_handed_over_between_processes(void **state)
 {
 	struct rqt_shm shm;
@@ -297,6 +298,34 @@ static void hp4_two_views_in_one_process(void **state)
 	free(t);
 }
 
+/*
+ * The kernel refuses one requeue, so new waiters sleep plainly while an older one still sleeps to
+ * be requeued. FUTEX_WAKE reaches nobody then; all must come back nevertheless.
+ */
+static void hp4_apart_plain_sleepers_beside_requeued_ones(void **state)
+{
+	struct rqt_thread *t = calloc(2, sizeof(*t));
+	struct rqt_shm one;
+	struct rqt_shm two;
+
+	(void)state;
+	rqt_need_requeue_pi(__func__);
+	rqt_shm_make(&one, RQT_APART, RQPI_STALLED);
+	two = one;
+	assert_true(rqt_shm_map(&two));
+	thread_waits_in_parent(&two, &t[0]);
+	assert_int_equal(rqpi_cond_signal(one.cond), 0); /* refused: the mutex is elsewhere here */
+	thread_waits_in_parent(&one, &t[1]);
+	assert_true(rqt_is_asleep_in(&t[1], FUTEX_WAIT_BITSET));
+	assert_int_equal(rqpi_cond_broadcast(one.cond), 0);
+	for (int i = 0; i < 2; i++) {
+		rqt_join(&t[i]);
+		assert_int_equal(t[i].value, 0);
+	}
+	free(t);
+	rqt_shm_drop(&one);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -310,6 +339,7 @@ int main(void)
 	    RQT_CASE(hp4_same_page_ping_pong),
 	    RQT_CASE(hp4_two_pages_ping_pong),
 	    RQT_CASE(hp4_apart_ping_pong),
+	    RQT_CASE(hp4_apart_plain_sleepers_beside_requeued_ones),
 	    RQT_CASE(hp4_timeouts_are_exact_in_every_layout),
 	    RQT_CASE(a_waiter_killed_in_its_sleep_takes_no_signal),
 	    RQT_CASE(hp4_two_views_in_one_process),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_robust.c - robust mutexes: an owner that exits in a lock or in a wait (hard point 6), and what the others
- * see. Whole processes: t_robust_kill.c.
+ * t_robust.c - robust mutexes: an owner that exits in a lock or in a wait (hard point 6), and what
+ * the others see. Whole processes: t_robust_kill.c.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"

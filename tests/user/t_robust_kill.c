@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_robust_kill.c - robust mutexes and hard point 6 when a whole process is killed: nothing in it runs any
- * more, so what the kernel reads (the robust list, list_op_pending) must be right at every moment.
+ * t_robust_kill.c - robust mutexes and hard point 6 when a whole process is killed: nothing in it
+ * runs any more, so what the kernel reads (the robust list, list_op_pending) must be right at every
+ * moment.
  */
 #define _GNU_SOURCE
 #include "tests/support/shm.h"
@@ -82,7 +83,8 @@ static void a_killed_process_is_reported_to_the_next_owner(void **state)
 }
 
 /*
- * The window that list_op_pending is for: the kernel has stored the child's TID, the child has not run.
+ * The window that list_op_pending is for: the kernel has stored the child's TID, the child has not
+ * run.
  * @op: the call at whose return the child stands still for ever.
  */
 static int child_stops_after(struct rqt_shm *shm, int op)
@@ -142,7 +144,8 @@ static void killed_when_granted_by_a_lock(void **state)
 	rqt_shm_drop(&shm);
 }
 
-/* After the unlock the mutex is another's: the death of the one that gave it up is not its business. */
+/* After the unlock the mutex is another's: the death of the one that gave it up is not its
+ * business. */
 static void killed_after_an_unlock_harms_nobody(void **state)
 {
 	struct rqt_shm shm;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_step.c - U5 and hard points 1, 2, 3 and 5 at every instruction of a wait: what happens at one chosen
- * instruction (a signal, a cancellation, the end of the condvar) is tried at each of them in turn.
+ * t_step.c - U5 and hard points 1, 2, 3 and 5 at every instruction of a wait: what happens at one
+ * chosen instruction (a signal, a cancellation, the end of the condvar) is tried at each of them in
+ * turn.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
@@ -132,9 +133,9 @@ static void u5_signal_without_mutex_at_any_instruction_is_kept(void **state)
 }
 
 /*
- * An ordinary thread waits, and a more urgent one that is stepped. One signal is sent: where the urgent
- * one stands at @k before its sleep, or to wake it. Then it is cancelled at @k. The signal must have
- * released one of the two.
+ * An ordinary thread waits, and a more urgent one that is stepped. One signal is sent: where the
+ * urgent one stands at @k before its sleep, or to wake it. Then it is cancelled at @k. The signal
+ * must have released one of the two.
  */
 static enum phase cancel_at(struct rqt_scene *s, unsigned long k, bool signal)
 {
@@ -253,7 +254,8 @@ static void hp2_signal_at_any_instruction_of_a_timeout_is_kept(void **state)
 	assert_true(k > 50);
 }
 
-/* Broadcast, destroy and take the memory away, with the mutex held, at instruction @k of the window. */
+/* Broadcast, destroy and take the memory away, with the mutex held, at instruction @k of the
+ * window. */
 static enum phase destroy_at(struct rqt_scene *s, unsigned long k)
 {
 	struct rqt_step_plan plan;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_timeout.c - hard point 2: a wait that times out, or is interrupted by a signal handler, before or
- * after it was requeued; no signal is lost, no wait ends early, EINTR is never seen.
+ * t_timeout.c - hard point 2: a wait that times out, or is interrupted by a signal handler, before
+ * or after it was requeued; no signal is lost, no wait ends early, EINTR is never seen.
  */
 #define _GNU_SOURCE
 #include "tests/support/scene.h"
@@ -69,7 +69,8 @@ static void wait_until_it_wants_the_mutex(struct rqt_waiter *w)
 	}
 }
 
-/* Requeued onto a held mutex, then the time runs out: the signal was taken, so it is not a timeout. */
+/* Requeued onto a held mutex, then the time runs out: the signal was taken, so it is not a timeout.
+ */
 static void hp2_timeout_after_requeue_keeps_the_signal(void **state)
 {
 	struct rqt_scene *s = *state;
@@ -129,7 +130,8 @@ static void hp2_signal_after_the_timeout_goes_to_a_waiter(void **state)
 	assert_int_equal(timed->owner_seen, atomic_load(&timed->thread.tid));
 	rqt_scene_settle(s);
 	assert_true(timed->result == 0 || rqt_waiter_is_served(other));
-	/* The kernel's queue holds only @other: a signal goes to it, the count does not stay raised. */
+	/* The kernel's queue holds only @other: a signal goes to it, the count does not stay
+	 * raised. */
 	if (!rqt_waiter_is_served(other))
 		rqt_scene_signal(s, true);
 	rqt_join(&other->thread);
@@ -175,16 +177,19 @@ static void check_interrupted_asleep(struct rqt_scene *s, bool restart, bool tim
 
 static void handler_before_the_requeue_leaves_the_wait(void **state)
 {
+	rqt_need_handlers(__func__);
 	check_interrupted_asleep(*state, false, false);
 }
 
 static void handler_with_sa_restart_leaves_the_wait(void **state)
 {
+	rqt_need_handlers(__func__);
 	check_interrupted_asleep(*state, true, false);
 }
 
 static void handler_leaves_a_timed_wait(void **state)
 {
+	rqt_need_handlers(__func__);
 	check_interrupted_asleep(*state, false, true);
 }
 
@@ -192,9 +197,12 @@ static void handler_leaves_a_timed_wait(void **state)
 static void handler_after_the_requeue_keeps_the_signal(void **state)
 {
 	struct rqt_scene *s = *state;
-	struct rqt_waiter *w = rqt_waiter_asleep(s, 0);
-	struct rqt_waiter *other = rqt_waiter_asleep(s, 0);
+	struct rqt_waiter *other;
+	struct rqt_waiter *w;
 
+	rqt_need_handlers(__func__);
+	w = rqt_waiter_asleep(s, 0);
+	other = rqt_waiter_asleep(s, 0);
 	install_handler(false);
 	rqt_scene_lock(s);
 	assert_int_equal(rqpi_cond_signal(s->cond), 0);
@@ -214,6 +222,7 @@ static void handler_in_the_window_leaves_the_wait(void **state)
 	struct rqt_scene *s = *state;
 	struct rqt_waiter *w;
 
+	rqt_need_handlers(__func__);
 	install_handler(false);
 	w = rqt_waiter_in_window(s);
 	interrupt(w, 2);
@@ -232,6 +241,7 @@ static void handlers_do_not_stretch_the_deadline(void **state)
 	struct rqt_waiter *w;
 	int64_t late;
 
+	rqt_need_handlers(__func__);
 	install_handler(false);
 	w = rqt_waiter_asleep_until(s, CLOCK_MONOTONIC, 120);
 	for (int i = 0; i < 5; i++) {

@@ -1,0 +1,153 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# wrong.sh BUILD_DIR [PATCH...] - show that the tests can fail: plant each known mistake, and see its
+# test turn red.
+#
+# tests/wrong/NN-name.patch begins with "Breaks: what", "Test: program", "Case: cmocka case" and,
+# where the mistake needs a poorer kernel, "Deny: operations" (see tests/support/deny.c). For each
+# patch: the case must pass with the library as it is; the patch must apply to a copy of the
+# sources; and with the library built from that copy the case must fail, crash or hang. The test
+# programs are those of BUILD_DIR, unchanged.
+# Output: TAP. Exit status: 0 every mistake was found, 1 one was not, 2 cannot run.
+# Environment: CC (default cc), WRONG_JOBS (default: processors), WRONG_SECONDS (default 4) that a
+# hang may take.
+set -u
+
+die()
+{
+	echo "wrong.sh: $*" >&2
+	exit 2
+}
+
+one_header()
+{
+	sed -n "s/^$2: *//p;/^---/q" "$1" | head -n 1
+}
+
+# compile OUT_DIR SOURCE_DIR FILE...: objects of the named sources
+compile()
+{
+	out=$1
+	from=$2
+	shift 2
+	for f in "$@"; do
+		"${CC:-cc}" -std=gnu11 -O1 -g -fPIC -fvisibility=hidden \
+			-I"$from" -I"$from/include" \
+			-c "$from/$f" -o "$out/$(basename "$f" .c).o" || return 1
+	done
+}
+
+# link_library OUT_DIR SOURCE_DIR
+link_library()
+{
+	"${CC:-cc}" -shared -o "$1/librqpi.so.0" -Wl,-soname,librqpi.so.0 \
+		-Wl,--version-script="$2/src/user/librqpi.map" "$1"/*.o -lpthread
+}
+
+# run_case LIB_DIR TEST CASE DENY LOG: the case's exit status
+run_case()
+{
+	set -- "$1" "$build/tests/user/$2" "$3" "$4" "$5"
+	(
+		export LD_LIBRARY_PATH="$1" RQT_FILTER="$3" CMOCKA_MESSAGE_OUTPUT=TAP
+		export RQT_WATCHDOG="${WRONG_SECONDS:-4}" RQT_STRIDE=1
+		if [ -n "$4" ]; then
+			exec timeout -k 1 20 "$build/tests/support/deny" "$4" "$2"
+		fi
+		exec timeout -k 1 20 "$2"
+	) >"$5" 2>&1
+}
+
+# check_patch PATCH WORK_DIR: prints "ok NAME", "not ok NAME - why" or "skip NAME - why"
+check_patch()
+{
+	patch=$1
+	name=$(basename "$patch" .patch)
+	dir=$2/$name
+	test=$(one_header "$patch" Test)
+	case=$(one_header "$patch" Case)
+	deny=$(one_header "$patch" Deny)
+	what=$(one_header "$patch" Breaks)
+	if [ -z "$test" ] || [ -z "$case" ] || [ -z "$what" ] ||
+		[ ! -x "$build/tests/user/$test" ]; then
+		echo "not ok $name - its header names no test that exists"
+		return
+	fi
+	mkdir -p "$dir/lib"
+	run_case "$2/pristine" "$test" "$case" "$deny" "$dir/right.log"
+	status=$?
+	if grep -q "^ok 1 # SKIP" "$dir/right.log"; then
+		echo "skip $name - $(sed -n 's/^# SKIP //p' "$dir/right.log" | head -n 1)"
+		return
+	fi
+	if [ $status -ne 0 ] || ! grep -q "^ok 1 - $case" "$dir/right.log"; then
+		sed 's/^/# /' "$dir/right.log" >&2
+		echo "not ok $name - $test $case does not pass with the library as it is"
+		return
+	fi
+	cp -RL "$root/include" "$root/src" "$dir/" # -L: never patch through a link
+	if ! patch -s -d "$dir" -p1 <"$patch" >"$dir/patch.log" 2>&1; then
+		echo "not ok $name - the patch does not apply"
+		return
+	fi
+	cp "$2"/pristine/*.o "$dir/lib/"
+	changed=$(sed -n 's,^+++ b/\(src/[^ ]*\.c\).*,\1,p' "$patch")
+	# shellcheck disable=SC2086 # a list of names without blanks
+	if ! compile "$dir/lib" "$dir" $changed >"$dir/cc.log" 2>&1 ||
+		! link_library "$dir/lib" "$dir" >>"$dir/cc.log" 2>&1; then
+		cat "$dir/cc.log" >&2
+		echo "not ok $name - the patched library does not build"
+		return
+	fi
+	if run_case "$dir/lib" "$test" "$case" "$deny" "$dir/wrong.log"; then
+		echo "not ok $name - $test $case stays green, but: $what"
+	else
+		echo "ok $name - $test $case is red; $what"
+	fi
+}
+
+[ $# -ge 1 ] || die "usage: wrong.sh BUILD_DIR [PATCH...]"
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || die "cannot find the sources"
+build=$(CDPATH='' cd -- "$1" && pwd) || die "no build directory $1"
+shift
+
+# One of our own jobs: check_patch, writing its verdict to a file.
+if [ "${1:-}" = "--one" ]; then
+	check_patch "$2" "$3" >"$3/$(basename "$2" .patch).verdict"
+	exit 0
+fi
+
+[ $# -ge 1 ] || set -- "$root"/tests/wrong/*.patch
+[ -e "$1" ] || die "no patches"
+command -v patch >/dev/null || die "needs the program patch (Debian: apt-get install patch)"
+work=$(mktemp -d) || die "no temporary directory"
+trap 'rm -rf "$work"' EXIT
+trap 'exit 2' INT TERM
+
+mkdir "$work/pristine"
+sources=$(cd "$root" && echo src/sys/sys_linux.c src/user/*.c)
+# shellcheck disable=SC2086 # a list of names without blanks
+compile "$work/pristine" "$root" $sources || die "the library does not build"
+link_library "$work/pristine" "$root" ||
+	die "the library does not build"
+
+echo "1..$#"
+printf '%s\n' "$@" |
+	xargs -P "${WRONG_JOBS:-$(nproc)}" -I '{}' sh "$0" "$build" --one '{}' "$work"
+
+number=0
+bad=0
+for patch in "$@"; do
+	number=$((number + 1))
+	verdict=$(cat "$work/$(basename "$patch" .patch).verdict" 2>/dev/null)
+	case $verdict in
+	"ok "*) echo "ok $number - ${verdict#ok }" ;;
+	"skip "*) echo "ok $number - # SKIP ${verdict#skip }" ;;
+	*)
+		verdict=${verdict:-"not ok $(basename "$patch") - no verdict"}
+		echo "not ok $number - ${verdict#not ok }"
+		bad=1
+		;;
+	esac
+done
+exit $bad
