@@ -53,25 +53,25 @@ struct binding {
 	const char *version;
 	void *real; /* where libc's goes */
 	void (*ours)(void);
-	bool needed;
+	bool needed;	 /* not a libc we know without it */
+	bool is_default; /* the version that programs are linked with today */
 };
 
-#define BIND(field, function, version, needed)                                                 \
-	{                                                                                      \
-		"pthread_cond_" #field, version, &shim_real.field, (void (*)(void))(function), \
-		    needed                                                                     \
-	}
+/* clang-format off */
+#define BIND(field, function, version, needed, is_default) \
+	{"pthread_cond_" #field, version, &shim_real.field, (void (*)(void))(function), needed, is_default}
 
 static const struct binding bindings[] = {
-    BIND(wait, shim_cond_wait, BASE_VERSION, true),
-    BIND(timedwait, shim_cond_timedwait, BASE_VERSION, true),
-    BIND(signal, shim_cond_signal, BASE_VERSION, true),
-    BIND(broadcast, shim_cond_broadcast, BASE_VERSION, true),
-    BIND(destroy, shim_cond_destroy, BASE_VERSION, true),
-    /* Of 2.30: a program that calls it runs on a libc that has it. The later version wins. */
-    BIND(clockwait, shim_cond_clockwait_2_30, "GLIBC_2.30", false),
-    BIND(clockwait, shim_cond_clockwait, "GLIBC_2.34", false),
+	BIND(wait,      shim_cond_wait,      BASE_VERSION, true, true),
+	BIND(timedwait, shim_cond_timedwait, BASE_VERSION, true, true),
+	BIND(signal,    shim_cond_signal,    BASE_VERSION, true, true),
+	BIND(broadcast, shim_cond_broadcast, BASE_VERSION, true, true),
+	BIND(destroy,   shim_cond_destroy,   BASE_VERSION, true, true),
+	/* Of 2.30: a program that calls it runs on a libc that has it. The later version wins. */
+	BIND(clockwait, shim_cond_clockwait_2_30, "GLIBC_2.30", false, false),
+	BIND(clockwait, shim_cond_clockwait,      "GLIBC_2.34", false, true),
 };
+/* clang-format on */
 
 #define BINDINGS (sizeof(bindings) / sizeof(bindings[0]))
 
@@ -95,11 +95,15 @@ static bool find_real(void)
 static bool calls_come_here(void)
 {
 	for (size_t i = 0; i < BINDINGS; i++) {
-		void *bound = dlvsym(RTLD_DEFAULT, bindings[i].name, bindings[i].version);
+		const struct binding *b = &bindings[i];
+		void *bound = dlvsym(RTLD_DEFAULT, b->name, b->version);
 		void (*function)(void);
 
+		/* A library without versions takes every call; dlvsym() alone does not show it. */
+		if (bound && b->is_default)
+			bound = dlsym(RTLD_DEFAULT, b->name);
 		memcpy(&function, &bound, sizeof(bound));
-		if (bound && function != bindings[i].ours)
+		if (bound && function != b->ours)
 			return false;
 	}
 	return true;
@@ -112,9 +116,7 @@ static const char *why_not(void)
 	unsigned int need = RQPI_CAP_PI | RQPI_CAP_REQUEUE_PI;
 
 	if (!find_real()) {
-		/*
-		 * Nothing to fall back on: not even stepping aside would leave a working program.
-		 */
+		/* Nothing to fall back on: even stepping aside would leave no working program. */
 		say("libc's pthread_cond functions were not found");
 		abort();
 	}
