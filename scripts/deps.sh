@@ -75,6 +75,7 @@ look() { # look SET: collect what SET lacks
 		need_command nm binutils
 		need_command shellcheck shellcheck
 		need_command codespell codespell
+		need_command mandoc mandoc
 		;;
 	*)
 		echo "deps: unknown set '$1' (build, test or lint)" >&2
@@ -98,9 +99,9 @@ say_elsewhere() {
 	  Debian, Ubuntu:  $missing
 	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
 	                   libcmocka-devel libseccomp-devel libasan libubsan libtsan patch
-	                   python3 clang clang-tools-extra binutils ShellCheck codespell
+	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc
 	  Arch:            meson ninja pkgconf gcc popt json-c cmocka libseccomp patch python clang
-	                   binutils shellcheck codespell
+	                   binutils shellcheck codespell mandoc
 	END
 }
 

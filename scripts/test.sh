@@ -11,8 +11,8 @@ set -u
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.." || exit 2
 
-ALL_STEPS='gcc clang asan tsan bare format layers tidy shell spelling'
-LINT_STEPS='format layers tidy shell spelling'
+ALL_STEPS='gcc clang asan tsan bare format layers tidy manual shell spelling'
+LINT_STEPS='format layers tidy manual shell spelling'
 TEST_SECONDS=${RQPI_TEST_SECONDS:-600} # for one run of the suites, before it is ended
 
 results=$(mktemp) || exit 2
@@ -171,6 +171,11 @@ step_layers() {
 	else
 		rules layers scripts/layers.py
 	fi
+}
+
+step_manual() {
+	check 'manual pages: mandoc has nothing to say' mandoc -T lint -W warning man/*.[1-9]
+	rules docs scripts/posix_doc.py
 }
 
 step_tidy() {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# wrong.sh BUILD_DIR [PATCH...] - show that the tests can fail: plant each known mistake, and see its
+# wrong.sh BUILD_DIR [PATCH...] - show that the tests can fail: plant each known mistake and see its
 # test turn red.
 #
 # tests/wrong/NN-name.patch begins with "Breaks: what", "Test: program", "Case: cmocka case" and,

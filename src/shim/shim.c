@@ -59,7 +59,8 @@ struct binding {
 
 /* clang-format off */
 #define BIND(field, function, version, needed, is_default) \
-	{"pthread_cond_" #field, version, &shim_real.field, (void (*)(void))(function), needed, is_default}
+	{"pthread_cond_" #field,     version, &shim_real.field, \
+	 (void (*)(void))(function), needed,  is_default}
 
 static const struct binding bindings[] = {
 	BIND(wait,      shim_cond_wait,      BASE_VERSION, true, true),

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The command as a user types it: help, wrong arguments, run's exit statuses, the demo's verdict as JSON.
+# The command as a user types it: help, wrong arguments, run's exit statuses, the demo's verdict as
+# JSON.
 # Arguments: the command rqpi.
 set -u
 rqpi=$1
@@ -23,7 +24,7 @@ skip() { # name reason
 	echo "ok $n - $1 # SKIP $2"
 }
 
-# exits STATUS PATTERN NAME ARGUMENT...: that exit status, and the pattern somewhere in what was said
+# exits STATUS PATTERN NAME ARGUMENT...: that exit status, and the pattern somewhere in the output
 exits() {
 	want=$1 pattern=$2 name=$3
 	shift 3

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The preload where it must step aside: switched off, and on a kernel without requeue_pi. It says so (unless
-# it was told to), does nothing, and the program's own libc does the work.
+# The preload where it must step aside: switched off, and on a kernel without requeue_pi. It says so
+# (unless it was told to), does nothing, and the program's own libc does the work.
 # Also where another library has one of the functions in front of it.
 # Arguments: the program t_preload, the preload, the launcher deny, the library front.
 set -u
@@ -23,7 +23,8 @@ echo 1..8
 LD_PRELOAD=$preload "$program" preload_is_active >/dev/null 2>&1
 report $? "active where it can be"
 
-LD_PRELOAD=$preload RQPI_PRELOAD_OFF=1 "$program" $works >/dev/null 2>"$err" && ! grep -q rqpi: "$err"
+LD_PRELOAD=$preload RQPI_PRELOAD_OFF=1 "$program" $works >/dev/null 2>"$err" &&
+	! grep -q rqpi: "$err"
 report $? "RQPI_PRELOAD_OFF=1 leaves a working program and says nothing"
 
 ! LD_PRELOAD=$preload RQPI_PRELOAD_OFF=1 "$program" preload_is_active >/dev/null 2>&1
@@ -38,7 +39,8 @@ report $? "it is told of that library"
 env "$deny" requeue_pi env LD_PRELOAD="$preload" "$program" $works >/dev/null 2>"$err"
 code=$?
 if [ $code -eq 77 ]; then
-	for what in "a program works without requeue_pi" "it is told why" "the preload steps aside there"; do
+	for what in "a program works without requeue_pi" "it is told why" \
+		"the preload steps aside there"; do
 		n=$((n + 1))
 		echo "ok $n - $what # SKIP no seccomp here"
 	done

@@ -115,7 +115,10 @@ static void let_go(struct sitter *s)
 	assert_true(s->served);
 }
 
-/* A name outlives its channel's service; the channel serving another condvar must not be touched by it. */
+/*
+ * A name outlives its channel's service; the channel serving another condvar must not be touched by
+ * it.
+ */
 static void stale_name_means_nobody(void **state)
 {
 	rqpi_mutex_t m = RQPI_MUTEX_INITIALIZER;
@@ -163,7 +166,9 @@ static uint64_t polls(void)
 
 static struct sitter sitters[CROWD];
 
-/* Everybody inside a wait, each on a condvar of its own: more of them than one chunk has channels. */
+/*
+ * Everybody inside a wait, each on a condvar of its own: more of them than one chunk has channels.
+ */
 static void seat_crowd(rqpi_mutex_t *m)
 {
 	for (int i = 0; i < CROWD; i++)
