@@ -22,6 +22,7 @@ struct round_waiter {
 	int prio;
 	bool timed;
 	bool doomed; /* will be cancelled in this round */
+	bool gone;   /* was: the thread is on its way out */
 	clockid_t clock;
 	struct timespec deadline;
 	unsigned long seen;
@@ -69,6 +70,7 @@ static void on_cancel(void *arg)
 {
 	struct round_waiter *w = arg;
 
+	w->gone = true;
 	leave(w, ECANCELED);
 	must(rqpi_mutex_unlock(&w->station->mutex), "unlock when cancelled");
 }
@@ -115,6 +117,7 @@ static void start_waiter(struct round_waiter *w)
 	memset(&w->thread, 0, sizeof(w->thread));
 	w->station = &st;
 	w->seen = st.round;
+	w->gone = false;
 	w->thread.body = waiter_body;
 	w->thread.arg = w;
 	w->prio = stress_does("fifo") ? (int)stress_random(&st.random, 6) : 0;
@@ -215,8 +218,10 @@ static void replace_the_doomed(void)
 	for (int i = 0; i < WAITERS; i++) {
 		struct round_waiter *w = &st.w[i];
 
-		if (!w->doomed || !rqt_join_within(&w->thread, 1))
+		if (!w->gone)
 			continue;
+		if (!rqt_join_within(&w->thread, LOST_SEC * 1000))
+			stress_fail("a cancelled thread did not end");
 		atomic_fetch_add(&totals.cancels, w->thread.cancelled);
 		start_waiter(w);
 		w->doomed = false;
