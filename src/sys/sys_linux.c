@@ -292,6 +292,14 @@ struct timespec rqu_sys_now(clockid_t clock)
 }
 
 /*
+ * A lock that we hold already: a kernel that knows the operation says so, or lacks memory to try.
+ */
+static bool refused_as_owner(int ret)
+{
+	return ret == -EDEADLK || ret == -ENOMEM;
+}
+
+/*
  * Try each operation on words of our own in a way that can neither sleep nor succeed: each has one
  * error that only a kernel that knows the operation, and lets us use it, will answer.
  */
@@ -301,9 +309,9 @@ static unsigned int probe_caps(void)
 	uint32_t other = 0;
 	unsigned int found = 0;
 
-	if (futex(&word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0) == -EDEADLK)
+	if (refused_as_owner(futex(&word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0)))
 		found |= RQPI_CAP_PI;
-	if (futex(&word, FUTEX_LOCK_PI2 | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0) == -EDEADLK)
+	if (refused_as_owner(futex(&word, FUTEX_LOCK_PI2 | FUTEX_PRIVATE_FLAG, 0, NULL, NULL, 0)))
 		found |= RQPI_CAP_LOCK_PI2;
 	if (futex(&other, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 1, NULL, &word, 0) == -EAGAIN &&
 	    futex(&other, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &word, 1) == -EAGAIN)

@@ -18,7 +18,7 @@
  *    Within one page it is the same everywhere. Otherwise the two may be mapped apart: the kernel's
  *    own check of the requeue target tells the signaller (EINVAL, EFAULT), which marks the condvar
  *    RQU_COND_PLAIN; and waiters that sleep where a requeue might be refused look at `seq` every
- *    SLICE_MS.
+ *    SLICE_MS (and go to the end of their priority's queue by it).
  *
  *  - All processes must have the same capabilities: one without requeue_pi cannot wake those with
  *    it.
@@ -128,7 +128,13 @@ int rqu_shared_release(struct rqu_cond *c, int nr_requeue)
 /* Gone (EFAULT) is released too: destroy is legal only after that. */
 static bool shared_released(struct rqu_wait *w)
 {
-	return rqu_sys_compare(w->q.seq, w->ticket, true) != 0;
+	int ret = rqu_sys_compare(w->q.seq, w->ticket, true);
+	uint32_t now;
+
+	if (ret == 0 || ret == -EAGAIN || ret == -EFAULT)
+		return ret != 0;
+	/* A sandbox without that operation. */
+	return rqu_sys_read(w->q.seq, &now) != 0 || now != w->ticket;
 }
 
 /*
@@ -179,10 +185,10 @@ int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_
 			      .released = shared_released,
 			      .forward = shared_forward};
 	/*
-	 * A plain sleeper too: FUTEX_WAKE reaches nobody while one that waits to be requeued is in
-	 * the queue.
+	 * A plain sleeper always: FUTEX_WAKE reaches nobody while one that waits to be requeued is
+	 * in front of it.
 	 */
-	w.slice_ms = same_page(&w.q) ? 0 : SLICE_MS;
+	w.slice_ms = !w.plain && same_page(&w.q) ? 0 : SLICE_MS;
 	rqb_add64(&c->joined, 1);
 	return rqu_wait_and_relock(&w, dl);
 }

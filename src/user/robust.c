@@ -99,9 +99,14 @@ static void give_up_recovery(struct rqu_mutex *m)
 
 static int unlock_announced(struct rqu_robust_head *head, struct rqu_mutex *m)
 {
+	int err;
+
 	dequeue(head, m);
 	rqb_compiler_barrier();
-	return rqu_word_unlock(&m->word, is_shared(m));
+	err = rqu_word_unlock(&m->word, is_shared(m));
+	if (rqb_unlikely(err))
+		enqueue(head, m); /* the kernel refused: still ours */
+	return err;
 }
 
 /* The word is ours: onto the list, then see in what state the last owner left things. */
@@ -160,12 +165,16 @@ int rqu_robust_unlock(struct rqu_mutex *m)
 int rqu_robust_wait_begin(struct rqu_mutex *m)
 {
 	struct rqu_robust_head *head = my_list();
+	int err;
 
 	if (!head)
 		return ENOTSUP;
 	give_up_recovery(m);
 	announce(head, m);
-	return unlock_announced(head, m);
+	err = unlock_announced(head, m);
+	if (rqb_unlikely(err))
+		end_announcement(head);
+	return err;
 }
 
 int rqu_robust_wait_end(struct rqu_mutex *m, bool granted)

@@ -226,9 +226,7 @@ bool rqu_can_requeue(void);
 int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl);
 /* 0 or a positive errno. @nr_requeue 0: signal, INT_MAX: broadcast. */
 int rqu_private_release(uint32_t *ref, int nr_requeue);
-/*
- * Is any thread inside a wait on the condvar of @ref? For the shim, before it leaves @ref to libc.
- */
+/* Is any thread inside a wait on the condvar of @ref? What tests ask. */
 bool rqu_private_busy(uint32_t *ref);
 
 /* ---- process-shared condvars (pshared.c) and the type (cond.c) ---- */

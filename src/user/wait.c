@@ -216,6 +216,7 @@ int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl)
 		leave(w);
 		return err;
 	}
+	/* From here until on_cancel() is in place, nothing may be a cancellation point. */
 	ret = sleep_cancellable(w, dl);
 	result = outcome(w, ret);
 	leave(w);
