@@ -18,10 +18,8 @@
 #include "src/sys/sys.h"
 #include <rqpi/base.h>
 
-enum { UNKNOWN, ACTIVE, ASIDE };
-
 struct shim_real shim_real;
-static uint32_t state;
+uint32_t shim_state;
 
 /* No stdio: this may run before anything is initialised. */
 static void say(const char *why)
@@ -132,17 +130,17 @@ static const char *why_not(void)
 
 bool shim_active(void)
 {
-	uint32_t now = rqb_load_acq(&state);
+	uint32_t now = rqb_load_acq(&shim_state);
 	const char *reason;
 
-	if (rqb_likely(now != UNKNOWN))
-		return now == ACTIVE;
+	if (rqb_likely(now != SHIM_UNKNOWN))
+		return now == SHIM_ACTIVE;
 	/* Two threads may both find out: they come to the same end. One of them says so. */
 	reason = why_not();
-	now = reason ? ASIDE : ACTIVE;
-	if (rqb_cas(&state, UNKNOWN, now) && reason && *reason)
+	now = reason ? SHIM_ASIDE : SHIM_ACTIVE;
+	if (rqb_cas(&shim_state, SHIM_UNKNOWN, now) && reason && *reason)
 		say(reason);
-	return now == ACTIVE;
+	return now == SHIM_ACTIVE;
 }
 
 __attribute__((visibility("default"))) int rqpi_preload_active(void)

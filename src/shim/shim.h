@@ -32,9 +32,14 @@ struct shim_layout {
 	size_t refs;	       /* a word: waiters in libc's own way, above the flag bits */
 	uint32_t clock_flag;   /* in it: CLOCK_MONOTONIC */
 	uint32_t pshared_flag; /* in it: process-shared */
-	uint32_t refs_shift;   /* the count begins at this bit */
 	size_t slot;	       /* a word that is 0 unless libc's waiters are inside */
 };
+
+#define SHIM_REFS_SHIFT 3 /* in the word at `refs`: the count of waiters begins at this bit */
+
+/* shim_state; written once, with release order, when everything else here has been filled in. */
+enum { SHIM_UNKNOWN, SHIM_ACTIVE, SHIM_ASIDE };
+extern uint32_t shim_state;
 
 extern struct shim_real shim_real;
 extern struct shim_layout shim_layout;

@@ -35,7 +35,7 @@ static uint32_t flags_of(pthread_cond_t *cond)
 
 static bool libc_has_waiters(pthread_cond_t *cond)
 {
-	return flags_of(cond) >> shim_layout.refs_shift != 0;
+	return flags_of(cond) >> SHIM_REFS_SHIFT != 0;
 }
 
 /* Is this wait ours? If not, the condvar is made ready for libc. */
@@ -116,27 +116,28 @@ SHIM_EXPORT int shim_cond_clockwait_2_30(pthread_cond_t *cond, pthread_mutex_t *
 	return shim_cond_clockwait(cond, mutex, clock, abstime);
 }
 
+/* Nobody waits, neither ours nor libc's: what libc would look at first, without the way there. */
+static inline bool nobody_waits(pthread_cond_t *cond)
+{
+	return rqb_likely(rqb_load_acq(&shim_state) == SHIM_ACTIVE) &&
+	       rqb_likely((rqb_load(slot_of(cond)) | flags_of(cond) >> SHIM_REFS_SHIFT) == 0);
+}
+
 static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *))
 {
-	uint32_t name;
-
-	if (rqb_unlikely(!shim_active()))
-		return real(cond);
-	name = rqb_load(slot_of(cond));
-	if (name & RQU_REF_TAG)
+	if (shim_active() && (rqb_load(slot_of(cond)) & RQU_REF_TAG))
 		return rqu_private_release(slot_of(cond), nr_requeue);
-	/* What libc would look at first, without the way there. */
-	return libc_has_waiters(cond) ? real(cond) : 0;
+	return real(cond);
 }
 
 SHIM_EXPORT int shim_cond_signal(pthread_cond_t *cond)
 {
-	return release_waiters(cond, 0, shim_real.signal);
+	return nobody_waits(cond) ? 0 : release_waiters(cond, 0, shim_real.signal);
 }
 
 SHIM_EXPORT int shim_cond_broadcast(pthread_cond_t *cond)
 {
-	return release_waiters(cond, INT_MAX, shim_real.broadcast);
+	return nobody_waits(cond) ? 0 : release_waiters(cond, INT_MAX, shim_real.broadcast);
 }
 
 SHIM_EXPORT int shim_cond_destroy(pthread_cond_t *cond)

@@ -114,7 +114,6 @@ static bool find_flags(void)
 	shim_layout.refs = at * sizeof(uint32_t);
 	shim_layout.clock_flag = mono[at];
 	shim_layout.pshared_flag = shared[at];
-	shim_layout.refs_shift = 3;
 	/*
 	 * glibc 2.25 on: bit 0 process-shared, bit 1 the clock, bit 2 destroy waits, from bit 3 a
 	 * count.

@@ -222,6 +222,12 @@ static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock, uint32_
 		if (c)
 			*ticket = rqb_load(&c->seq);
 		published = c && rqb_cas(ref, name, RQU_REF_TAG | c->index);
+		/*
+		 * The name was stale when we looked, but another's wait may have taken that very
+		 * channel off the free list and written the same name again.
+		 */
+		if (published && !old && name != (RQU_REF_TAG | c->index))
+			old = pin(ref, name);
 		if (old) {
 			if (published) {
 				rqb_count(&rqu_stats.rebinds);

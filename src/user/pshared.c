@@ -164,7 +164,7 @@ static void bind_mutex(struct rqu_cond *c, const struct rqu_lock *lock)
 	uint64_t old = rqb_load64(&c->distance);
 
 	/* Plain sleepers need no place; two processes that see it differently would never agree. */
-	if (old == distance || is_plain(c))
+	if (old == distance || is_plain(c) || !rqu_can_requeue())
 		return;
 	if (rqb_load64(&c->joined) != rqb_load64(&c->served)) {
 		rqb_count(&rqu_stats.rebinds);

@@ -75,8 +75,8 @@ static void runs_out_on_either_clock(void **state)
 static void timedlock_is_on_the_real_time_clock(void **state)
 {
 	struct holder *h = hold_begin(RQPI_STALLED);
-	struct timespec ts = rqt_in_ms(CLOCK_REALTIME, 40);
 	int64_t start = rqt_now_ns(CLOCK_MONOTONIC);
+	struct timespec ts = rqt_in_ms(CLOCK_REALTIME, 40);
 
 	(void)state;
 	assert_int_equal(rqpi_mutex_timedlock(&h->m, &ts), ETIMEDOUT);
@@ -231,8 +231,8 @@ static void monotonic_uses_lock_pi2_where_there_is_one(void **state)
 static void lock_pi2_taken_away_later(void **state)
 {
 	struct holder *h = hold_begin(RQPI_STALLED);
-	struct timespec ts = rqt_in_ms(CLOCK_MONOTONIC, 40);
 	int64_t start = rqt_now_ns(CLOCK_MONOTONIC);
+	struct timespec ts = rqt_in_ms(CLOCK_MONOTONIC, 40);
 
 	(void)state;
 	rqt_hook_deny(FUTEX_LOCK_PI2, true);

@@ -259,10 +259,12 @@ static void wait_with_the_other(struct rqt_thread *t)
 /* W waits, and owns A; H owns the mutex and waits for A: to release W would be a deadlock. */
 static void a_signal_into_a_deadlock_says_so(void **state)
 {
-	struct cycle *c = calloc(1, sizeof(*c));
-	struct rqt_thread *waiter = calloc(1, sizeof(*waiter));
+	struct rqt_thread *waiter;
+	struct cycle *c;
 
 	rqt_need_requeue_pi(__func__);
+	c = calloc(1, sizeof(*c));
+	waiter = calloc(1, sizeof(*waiter));
 	c->scene = *state;
 	waiter->body = wait_with_the_other;
 	waiter->arg = c;

@@ -304,12 +304,13 @@ static void hp4_two_views_in_one_process(void **state)
  */
 static void hp4_apart_plain_sleepers_beside_requeued_ones(void **state)
 {
-	struct rqt_thread *t = calloc(2, sizeof(*t));
+	struct rqt_thread *t;
 	struct rqt_shm one;
 	struct rqt_shm two;
 
 	(void)state;
 	rqt_need_requeue_pi(__func__);
+	t = calloc(2, sizeof(*t));
 	rqt_shm_make(&one, RQT_APART, RQPI_STALLED);
 	two = one;
 	assert_true(rqt_shm_map(&two));

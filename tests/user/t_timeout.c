@@ -8,6 +8,8 @@
 
 #include <signal.h>
 
+#define REQUEUED_MS 400 /* long enough to be requeued in, also on a busy machine */
+
 static _Atomic int handler_runs;
 
 static void count_run(int sig)
@@ -74,7 +76,7 @@ static void wait_until_it_wants_the_mutex(struct rqt_waiter *w)
 static void hp2_timeout_after_requeue_keeps_the_signal(void **state)
 {
 	struct rqt_scene *s = *state;
-	struct rqt_waiter *timed = rqt_waiter_asleep_until(s, CLOCK_MONOTONIC, 150);
+	struct rqt_waiter *timed = rqt_waiter_asleep_until(s, CLOCK_MONOTONIC, REQUEUED_MS);
 	struct rqt_waiter *other = rqt_waiter_asleep(s, 0);
 
 	rqt_scene_lock(s);
@@ -99,7 +101,7 @@ static void hp2_timeout_after_requeue_by_broadcast_is_released(void **state)
 	struct rqt_waiter *w[4];
 
 	for (int i = 0; i < 4; i++)
-		w[i] = rqt_waiter_asleep_until(s, CLOCK_REALTIME, 150);
+		w[i] = rqt_waiter_asleep_until(s, CLOCK_REALTIME, REQUEUED_MS);
 	rqt_scene_lock(s);
 	assert_int_equal(rqpi_cond_broadcast(s->cond), 0);
 	for (int i = 0; i < 4; i++)
