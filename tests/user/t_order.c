@@ -130,7 +130,7 @@ static void check_broadcast_order(struct rqt_scene *s, bool held)
 	int prios[] = {10, 45, 20, 30, 45, 5, 40, 35};
 	static const int places[] = {7, 1, 6, 5, 2, 8, 3, 4};
 
-	/* Woken on two CPUs at once, equals reach the mutex in any order; moved there, in theirs. */
+	/* Woken on two CPUs at once, equals get to the mutex in any order; moved, in theirs. */
 	if (!(rqpi_caps() & RQPI_CAP_REQUEUE_PI))
 		prios[4] = 44;
 
