@@ -88,7 +88,12 @@ static void u5_signal_with_a_sleeper_and_one_in_the_window(void **state)
 
 	rqt_scene_signal(s, true);
 	rqt_hook_release(&window->thread.hook);
-	rqt_scene_settle(s);
+	/* One of them, or both; a thread just woken may still look asleep, so do not settle. */
+	for (int ms = 0; ms < RQT_SOON_MS; ms++) {
+		if (rqt_waiter_is_served(sleeper) || rqt_waiter_is_served(window))
+			break;
+		rqt_sleep_ms(1);
+	}
 	assert_true(rqt_waiter_is_served(sleeper) || rqt_waiter_is_served(window));
 	rqt_scene_signal(s, true);
 	rqt_scene_join_all(s, 0);
