@@ -56,8 +56,7 @@
 
 struct rqu_self {
 	uint32_t tid; /* cached gettid(); 0: not asked yet, or this is a forked child */
-	uint32_t
-	    forked; /* in a forked child, the thread that forked: its TID in the parent; else 0 */
+	bool forked;  /* this thread called the fork that made this process */
 	struct rqu_robust_head *robust; /* libc's robust list of this thread, once asked for */
 };
 
