@@ -85,8 +85,12 @@ int rqu_word_trylock(uint32_t *word, bool shared)
 
 int rqu_word_unlock(uint32_t *word, bool shared)
 {
-	/* The last touch of the mutex: the next owner may free it. */
-	if (rqb_cas_rel(word, rqu_tid(), 0))
+	/*
+	 * Not even tried where somebody waits: on the way out of a broadcast every thread comes by
+	 * here, and most of them after a first try. The exchange is the last touch of the mutex:
+	 * the next owner may free it.
+	 */
+	if (rqb_load(word) == rqu_tid() && rqb_cas_rel(word, rqu_tid(), 0))
 		return 0;
 	return rqu_to_errno(rqu_sys_unlock_pi(word, shared));
 }
