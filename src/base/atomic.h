@@ -112,6 +112,53 @@ static inline uint64_t rqb_add64(uint64_t *p, uint64_t v)
 	return __atomic_fetch_add(p, v, __ATOMIC_SEQ_CST);
 }
 
+/*
+ * The kernel half knows only sequential consistency: what it shares without a lock is compared and
+ * stored a few times in an operation, and there is nothing to prove about orders.
+ */
+static inline uint32_t rqb_load_sc(const uint32_t *p)
+{
+	RQB_POINT(p);
+	return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+
+static inline void rqb_store_sc(uint32_t *p, uint32_t v)
+{
+	RQB_POINT(p);
+	__atomic_store_n(p, v, __ATOMIC_SEQ_CST);
+}
+
+static inline uint32_t rqb_sub(uint32_t *p, uint32_t v)
+{
+	RQB_POINT(p);
+	return __atomic_fetch_sub(p, v, __ATOMIC_SEQ_CST);
+}
+
+/* A pointer with flags in its low bits, or a pointer of any type. */
+static inline uintptr_t rqb_load_bits(const uintptr_t *p)
+{
+	RQB_POINT(p);
+	return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+}
+
+static inline void rqb_store_bits(uintptr_t *p, uintptr_t v)
+{
+	RQB_POINT(p);
+	__atomic_store_n(p, v, __ATOMIC_SEQ_CST);
+}
+
+static inline bool rqb_cas_bits(uintptr_t *p, uintptr_t old, uintptr_t new)
+{
+	RQB_POINT(p);
+	return __atomic_compare_exchange_n(p, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static inline uintptr_t rqb_or_bits(uintptr_t *p, uintptr_t v)
+{
+	RQB_POINT(p);
+	return __atomic_fetch_or(p, v, __ATOMIC_SEQ_CST);
+}
+
 static inline void rqb_count(uint64_t *p)
 {
 	__atomic_fetch_add(p, 1, __ATOMIC_RELAXED);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tree.h - an intrusive, ordered tree: waiters in order of urgency, in O(log n).
+ *
+ * The most urgent one is what a futex asks for most, so the first node is kept at hand. Equal
+ * nodes are kept in the order in which they were inserted. The tree allocates nothing and cannot
+ * fail; its user holds the lock. A node is in no tree when it is all zero or has been removed.
+ */
+#ifndef RQB_TREE_H
+#define RQB_TREE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rqb_node {
+	struct rqb_node *parent; /* the root's, and that of a node in no tree: NULL */
+	struct rqb_node *child[2];
+	uint32_t red;
+	uint32_t linked; /* it is in a tree */
+};
+
+struct rqb_tree {
+	struct rqb_node *root;
+	struct rqb_node *first;
+};
+
+/* Does @a come before @b? Not for equal nodes, whichever way round. */
+typedef bool rqb_before(const struct rqb_node *a, const struct rqb_node *b);
+
+/* The struct that holds @node as its @member. */
+#define rqb_entry(node, type, member) ((type *)((char *)(node)-offsetof(type, member)))
+
+static inline bool rqb_tree_empty(const struct rqb_tree *tree)
+{
+	return !tree->root;
+}
+
+static inline struct rqb_node *rqb_tree_first(const struct rqb_tree *tree)
+{
+	return tree->first;
+}
+
+static inline bool rqb_node_linked(const struct rqb_node *node)
+{
+	return node->linked != 0;
+}
+
+/* Behind all that @node does not come before. */
+void rqb_tree_insert(struct rqb_tree *tree, struct rqb_node *node, rqb_before *before);
+
+/* @node must be in @tree. */
+void rqb_tree_remove(struct rqb_tree *tree, struct rqb_node *node);
+
+/* In order; NULL at the end. */
+struct rqb_node *rqb_tree_next(const struct rqb_node *node);
+
+/* Are order, colours and links as they must be? Walks the whole tree; for tests and checkers. */
+bool rqb_tree_valid(const struct rqb_tree *tree, rqb_before *before);
+
+#endif /* RQB_TREE_H */
