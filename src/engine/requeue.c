@@ -326,7 +326,7 @@ RQK_UNCHECKED long rqk_cmp_requeue_pi(struct rqpi_task *self, const struct rqk_c
  * Asleep on the first word: until moved or granted, or until there is a reason to leave, in @err.
  */
 static enum rqk_requeue_state sleep_for_requeue(struct rqpi_task *self, const struct rqk_call *call,
-						int *err)
+						struct rqk_bucket *hb, int *err)
 {
 	struct rqpi_engine *e = self->engine;
 	struct rqk_futex_q *q = &self->q;
@@ -338,7 +338,7 @@ static enum rqk_requeue_state sleep_for_requeue(struct rqpi_task *self, const st
 			return state;
 		*err = e->port->block(e->ctx, self, &call->deadline, true);
 		if (*err)
-			return rqk_requeue_leave(self, q);
+			return rqk_requeue_leave(self, hb);
 	}
 }
 
@@ -412,6 +412,7 @@ static long refuse_same(struct rqpi_task *self, const struct rqk_call *call)
 long rqk_wait_requeue_pi(struct rqpi_task *self, const struct rqk_call *call)
 {
 	struct rqk_futex_q *q = &self->q;
+	struct rqk_bucket *hb;
 	int err = 0;
 	long ret;
 
@@ -427,10 +428,11 @@ long rqk_wait_requeue_pi(struct rqpi_task *self, const struct rqk_call *call)
 	rqk_requeue_begin(q);
 	if (rqk_key_equal(&q->key, &q->requeue_key))
 		return refuse_same(self, call);
+	hb = rqk_bucket(self->engine, &q->key);
 	ret = rqk_wait_setup(self, call);
 	if (ret)
 		return ret;
-	switch (sleep_for_requeue(self, call, &err)) {
+	switch (sleep_for_requeue(self, call, hb, &err)) {
 	case RQK_REQUEUE_LOCKED:
 		return finish_granted(self, call);
 	case RQK_REQUEUE_DONE:

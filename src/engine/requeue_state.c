@@ -74,26 +74,22 @@ void rqk_requeue_finish(struct rqpi_task *self, struct rqk_futex_q *q, enum rqk_
 }
 
 /*
- * The waiter wants to leave. What it is now: IGNORE (it may), DONE or LOCKED (it has been moved).
+ * The waiter wants to leave; @hb is the bucket it went to sleep in. What it is now: IGNORE (it may),
+ * DONE or LOCKED (it has been moved). Whoever claimed it holds that bucket until he is through.
  */
-RQK_UNCHECKED enum rqk_requeue_state rqk_requeue_leave(struct rqpi_task *self,
-						       struct rqk_futex_q *q)
+enum rqk_requeue_state rqk_requeue_leave(struct rqpi_task *self, struct rqk_bucket *hb)
 {
 	struct rqpi_engine *e = self->engine;
+	struct rqk_futex_q *q = &self->q;
 
 	for (;;) {
 		uint32_t state = rqb_load_sc(&q->requeue_state);
-		struct rqk_bucket *hb;
 
 		if (state == RQK_REQUEUE_DONE || state == RQK_REQUEUE_LOCKED)
 			return state;
-		if (state == RQK_REQUEUE_NONE) {
-			if (advance(e, q, RQK_REQUEUE_NONE, RQK_REQUEUE_IGNORE, false))
-				return RQK_REQUEUE_IGNORE;
-			continue;
-		}
-		hb = rqk_lock_bucket_of(e, q);
-		if (hb)
-			rqk_unlock(e, &hb->lock);
+		if (advance(e, q, RQK_REQUEUE_NONE, RQK_REQUEUE_IGNORE, false))
+			return RQK_REQUEUE_IGNORE;
+		rqk_lock(e, &hb->lock);
+		rqk_unlock(e, &hb->lock);
 	}
 }

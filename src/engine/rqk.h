@@ -92,8 +92,8 @@ struct rqk_waiter {
 	struct rqb_node tree;	   /* (w) in lock->waiters */
 	struct rqb_node pi;	   /* (p) of the lock's owner: in its pi_waiters, if top waiter */
 	struct rqpi_task *task;	   /* (w) NULL once the lock is taken or given up */
-	struct rqk_rt_mutex *lock; /* (w) */
-	struct rqpi_prio prio;	   /* (w) sort key in the lock's tree */
+	struct rqk_rt_mutex *lock; /* (w)(p of the task) */
+	struct rqpi_prio prio;	   /* (w)(p of the task) sort key */
 	struct rqpi_prio pi_prio;  /* (p) of the lock's owner: the same, as its tree has it */
 };
 
@@ -497,7 +497,7 @@ int rqk_read_word(struct rqpi_engine *e, uint32_t *uaddr, uint32_t *val);
 /* requeue_state.c: see the table there. */
 bool rqk_requeue_claim(struct rqpi_task *self, struct rqk_futex_q *q);
 void rqk_requeue_finish(struct rqpi_task *self, struct rqk_futex_q *q, enum rqk_requeue_state end);
-enum rqk_requeue_state rqk_requeue_leave(struct rqpi_task *self, struct rqk_futex_q *q);
+enum rqk_requeue_state rqk_requeue_leave(struct rqpi_task *self, struct rqk_bucket *hb);
 void rqk_requeue_begin(struct rqk_futex_q *q);
 bool rqk_requeue_edge(enum rqk_requeue_state from, enum rqk_requeue_state to, bool requeuer);
 

@@ -8,6 +8,9 @@
 
 int rqk_read_word(struct rqpi_engine *e, uint32_t *uaddr, uint32_t *val)
 {
+	/* UNLOCK_PI looks at the word before it looks at the address. */
+	if ((uintptr_t)uaddr % sizeof(*uaddr))
+		return e->port->copy_in(e->ctx, val, uaddr, sizeof(*val));
 	while (e->port->load(e->ctx, uaddr, val)) {
 		int ret = e->port->fault_in(e->ctx, uaddr, false);
 
