@@ -13,23 +13,47 @@
 
 /* ---------------------------------------------------------------- raw locks */
 
+/* Here a test may let another task go on, as a second core would (on_step). */
+static void step(struct coop *coop)
+{
+	if (coop->on_step)
+		coop->on_step(coop);
+}
+
+/* How many the running task has; or whoever called the engine from outside of all tasks. */
+static unsigned long *raw_locks(struct coop *coop)
+{
+	return coop->running ? &coop->running->raw_locks : &coop->raw_locks;
+}
+
+/* Without on_step nobody else can hold one on a single core. */
+static void wait_for_holder(struct coop *coop, const char *what)
+{
+	if (!coop->on_step || !coop->running) {
+		fprintf(stderr, "port_coop: %s\n", what);
+		abort();
+	}
+	coop->running->spinning = 1;
+	coop_yield(coop->running);
+	coop->running->spinning = 0;
+}
+
 static bool raw_trylock(void *ctx, struct rqpi_rawlock *lock)
 {
 	struct coop *coop = ctx;
 
+	step(coop);
 	if (lock->word[0])
 		return false;
 	lock->word[0] = 1;
-	coop->raw_locks++;
+	++*raw_locks(coop);
 	return true;
 }
 
 static void raw_lock(void *ctx, struct rqpi_rawlock *lock)
 {
-	if (!raw_trylock(ctx, lock)) {
-		fprintf(stderr, "port_coop: a raw lock is taken twice\n");
-		abort();
-	}
+	while (!raw_trylock(ctx, lock))
+		wait_for_holder(ctx, "a raw lock is taken twice");
 }
 
 static void raw_unlock(void *ctx, struct rqpi_rawlock *lock)
@@ -41,21 +65,19 @@ static void raw_unlock(void *ctx, struct rqpi_rawlock *lock)
 		abort();
 	}
 	lock->word[0] = 0;
-	coop->raw_locks--;
+	--*raw_locks(coop);
 }
 
-/* Nobody else can hold one on a single core. */
 static void raw_relax(void *ctx)
 {
-	(void)ctx;
-	fprintf(stderr, "port_coop: waiting for a raw lock\n");
-	abort();
+	wait_for_holder(ctx, "waiting for a raw lock");
 }
 
 /* ---------------------------------------------------------------- user words */
 
 static int access_word(struct coop *coop, const uint32_t *uaddr, int write)
 {
+	step(coop);
 	if (coop->on_access)
 		coop->on_access(coop, (uint32_t *)(uintptr_t)uaddr);
 	if (!uaddr || (uaddr == coop->bad && coop->faults_left && (write || coop->bad_for_read)))
@@ -87,6 +109,9 @@ static int fault_in(void *ctx, uint32_t *uaddr, bool write)
 	struct coop *coop = ctx;
 
 	(void)write;
+	step(coop);
+	if (coop->on_fault)
+		coop->on_fault(coop, uaddr);
 	if (uaddr != coop->bad || coop->faults_left < 0)
 		return -RQPI_EFAULT;
 	if (coop->faults_left > 0)
@@ -136,12 +161,17 @@ void coop_sleep(struct coop_task *self)
 {
 	struct coop *coop = self->coop;
 
-	if (coop->raw_locks) {
+	if (self->raw_locks) {
 		fprintf(stderr, "port_coop: sleeping with a raw lock held\n");
 		abort();
 	}
 	self->asleep = 1;
 	swapcontext(&self->context, &coop->idle);
+}
+
+void coop_yield(struct coop_task *self)
+{
+	swapcontext(&self->context, &self->coop->idle);
 }
 
 static int block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *deadline,
@@ -294,17 +324,18 @@ int coop_spawn(struct coop *coop, struct coop_task *t, uint64_t space, int prio,
 	    .prio = {.prio = prio},
 	    .cookie = t,
 	};
+	size_t stack_bytes = coop->stack_bytes ? coop->stack_bytes : COOP_STACK;
 
 	memset(t, 0, sizeof(*t));
 	t->coop = coop;
 	t->fn = fn;
 	t->arg = arg;
 	t->prio = prio;
-	t->stack = malloc(COOP_STACK);
+	t->stack = malloc(stack_bytes);
 	if (!t->stack || getcontext(&t->context))
 		return -1;
 	t->context.uc_stack.ss_sp = t->stack;
-	t->context.uc_stack.ss_size = COOP_STACK;
+	t->context.uc_stack.ss_size = stack_bytes;
 	makecontext(&t->context, begin, 0);
 	t->task = rqpi_task_init(coop->engine, t->storage, t->state, &attr);
 	t->next = coop->tasks;
@@ -327,7 +358,7 @@ void coop_run(struct coop *coop)
 {
 	struct coop_task *t;
 
-	while ((t = pick(coop))) {
+	while ((t = coop->choose ? coop->choose(coop) : pick(coop))) {
 		beginning = t;
 		coop->running = t;
 		swapcontext(&coop->idle, &t->context);

@@ -25,14 +25,16 @@ struct coop_task {
 	struct rqpi_task *task;
 	void (*fn)(struct coop_task *self, void *arg);
 	void *arg;
-	int prio;	   /* as the engine wants it to run, struct rqpi_prio */
-	int finished;	   /* its function has returned */
-	int asleep;	   /* in block() */
-	int woken;	   /* wake() since block() returned last */
-	int interrupted;   /* a signal handler is to run */
-	int held;	   /* by the user: it may be woken, but it does not run */
-	uint64_t deadline; /* asleep: until then, on the one clock there is */
-	int interruptible; /* asleep */
+	int prio;		 /* as the engine wants it to run, struct rqpi_prio */
+	int finished;		 /* its function has returned */
+	int asleep;		 /* in block() */
+	int woken;		 /* wake() since block() returned last */
+	int interrupted;	 /* a signal handler is to run */
+	int held;		 /* by the user: it may be woken, but it does not run */
+	uint64_t deadline;	 /* asleep: until then, on the one clock there is */
+	int interruptible;	 /* asleep */
+	int spinning;		 /* waits for a raw lock; only with on_step */
+	unsigned long raw_locks; /* held now: 0 whenever it sleeps */
 	ucontext_t context;
 	_Alignas(64) char storage[RQPI_TASK_BYTES];
 	_Alignas(16) char state[RQPI_PI_STATE_BYTES];
@@ -52,7 +54,17 @@ struct coop {
 	int bad_for_read;				       /* when read, too */
 	int faults_left; /* so often; then fault_in() has brought it in; < 0: never */
 	void *memory;
-	unsigned long raw_locks; /* held now: 0 whenever a task sleeps */
+	size_t stack_bytes;	 /* of the tasks spawned from now on; 0: COOP_STACK */
+	unsigned long raw_locks; /* held by a caller that is no task */
+	/*
+	 * For tests, to make one core look like several. on_step is called before a raw lock is
+	 * taken and before user space is touched, and may coop_yield(); choose says who goes on
+	 * then, and whenever a task sleeps (NULL: nobody). on_fault is called where a page is
+	 * brought in.
+	 */
+	void (*on_step)(struct coop *coop);
+	struct coop_task *(*choose)(struct coop *coop);
+	void (*on_fault)(struct coop *coop, uint32_t *uaddr);
 };
 
 /* 0, or -1 without memory. @buckets as for rqpi_engine_init(). */
@@ -75,6 +87,8 @@ void coop_interrupt(struct coop_task *t);
 
 /* Within a task: let others run, without having asked the engine for anything. */
 void coop_sleep(struct coop_task *self);
+/* The same, but it may go on at any time, even with raw locks held: see on_step. */
+void coop_yield(struct coop_task *self);
 void coop_wake(struct coop_task *t);
 
 #endif /* PORT_COOP_H */

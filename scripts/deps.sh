@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deps.sh [build|test|lint]...: is everything there that this set of targets needs? What is missing
+# deps.sh [build|test|lint|check]...: is everything there that this set of targets needs? What is missing
 # is installed with apt-get when this is root on a Debian-like system, and is only named elsewhere.
 # When nothing is missing it takes a moment and touches nothing. Called by the Makefile and test.sh.
 #
@@ -77,8 +77,13 @@ look() { # look SET: collect what SET lacks
 		need_command codespell codespell
 		need_command mandoc mandoc
 		;;
+	check) # programs that nobody here wrote, to run on the engine
+		look test
+		need_command perf linux-perf
+		need_command stress-ng stress-ng
+		;;
 	*)
-		echo "deps: unknown set '$1' (build, test or lint)" >&2
+		echo "deps: unknown set '$1' (build, test, lint or check)" >&2
 		exit 2
 		;;
 	esac
@@ -99,9 +104,10 @@ say_elsewhere() {
 	  Debian, Ubuntu:  $missing
 	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
 	                   libcmocka-devel libseccomp-devel libasan libubsan libtsan patch
-	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc
+	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc perf
+	                   stress-ng
 	  Arch:            meson ninja pkgconf gcc popt json-c cmocka libseccomp patch python clang
-	                   binutils shellcheck codespell mandoc
+	                   binutils shellcheck codespell mandoc perf stress-ng
 	END
 }
 

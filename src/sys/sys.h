@@ -100,6 +100,12 @@ struct timespec rqu_sys_now(clockid_t clock);
 unsigned int rqu_sys_caps(void);
 
 /*
+ * Is the futex in this process (the engine)? Its calls hold locks of this process, so a thread must not
+ * be cancelled asynchronously in one; they are made in slices instead, with a look in between.
+ */
+bool rqu_sys_in_process(void);
+
+/*
  * The calling thread's robust list as the C library registered it with the kernel (robust_list_head
  * of set_robust_list(2)), or NULL if there is none or its futex_offset is not @offset.
  */

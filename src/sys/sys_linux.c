@@ -2,12 +2,13 @@
 /*
  * sys_linux.c - the waist on Linux's own futex.
  *
- * The only file of the user half that makes system calls or looks at errno. Rules and policy:
- * sys.h. Calls go through libc's syscall(), so that a program (a test, the engine's preload) can
+ * The only file of the user half that makes system calls or looks at errno; sys_engine.c may have put
+ * the engine in place of the futex one. Rules and policy: sys.h. Calls go through libc's syscall(), so that a program (a test, the engine's preload) can
  * interpose it.
  */
 #define _GNU_SOURCE
 #include "src/sys/sys.h"
+#include "src/sys/sys_backend.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -48,7 +49,11 @@ static uint32_t caps;
 static int futex(uint32_t *u1, int op, uint32_t val, const void *arg4, uint32_t *u2, uint32_t val3)
 {
 	int saved = errno;
-	long ret = syscall(FUTEX_NR, u1, op, val, arg4, u2, val3);
+	long ret;
+
+	if (rqb_unlikely(rqu_engine_futex != NULL))
+		return (int)rqu_engine_futex(u1, op, val, arg4, u2, val3);
+	ret = syscall(FUTEX_NR, u1, op, val, arg4, u2, val3);
 
 	if (ret < 0) {
 		ret = -errno;
@@ -333,6 +338,11 @@ unsigned int rqu_sys_caps(void)
 	return seen & ~CAPS_PROBED;
 }
 
+void rqu_sys_caps_again(void)
+{
+	rqb_store(&caps, 0);
+}
+
 struct rqu_robust_head *rqu_sys_robust_head(long offset)
 {
 	struct rqu_robust_head *head = NULL;
@@ -343,6 +353,7 @@ struct rqu_robust_head *rqu_sys_robust_head(long offset)
 	errno = saved;
 	if (ret != 0 || !head || len != sizeof(*head) || head->futex_offset != offset)
 		return NULL;
+	rqu_engine_robust_list(head);
 	return head;
 }
 

@@ -20,6 +20,8 @@
 #error "wait.c must be compiled with -fno-exceptions"
 #endif
 
+#define CANCEL_SLICE_MS 20 /* how late a cancellation may be where the futex is in this process */
+
 #define WOKEN 1 /* from a sleep without requeue_pi: released, and the mutex is not ours yet */
 
 /*
@@ -112,6 +114,8 @@ static int sleep_released(struct rqu_wait *w, const struct rqu_deadline *dl)
 	do {
 		until = sleep_until(w, dl, &slice);
 		ret = sleep_once(w, until);
+		if (rqb_unlikely(w->polls_cancel))
+			pthread_testcancel();
 		/*
 		 * A handler ran (plain sleep only), or it was the slice that ended: the wait goes
 		 * on.
@@ -153,6 +157,22 @@ static void on_cancel(void *arg)
 }
 
 /*
+ * A sleep that must not be cut off: it is done in slices, and the thread is cancelled between two.
+ */
+static int sleep_polling(struct rqu_wait *w, const struct rqu_deadline *dl)
+{
+	int ret;
+
+	if (!w->slice_ms || w->slice_ms > CANCEL_SLICE_MS)
+		w->slice_ms = CANCEL_SLICE_MS;
+	w->polls_cancel = true;
+	pthread_cleanup_push(on_cancel, w);
+	ret = sleep_released(w, dl);
+	pthread_cleanup_pop(0);
+	return ret;
+}
+
+/*
  * The wait is a cancellation point. A deferred cancellation would not end a system call that libc
  * does not know of, so the call is made with the type asynchronous, as libc does for its own. But
  * only where cancellation is enabled: a late signal of an earlier cancellation looks at the type
@@ -168,6 +188,8 @@ static int sleep_cancellable(struct rqu_wait *w, const struct rqu_deadline *dl)
 	pthread_setcancelstate(state, NULL);
 	if (state != PTHREAD_CANCEL_ENABLE)
 		return sleep_released(w, dl);
+	if (rqb_unlikely(rqu_sys_in_process()))
+		return sleep_polling(w, dl);
 	pthread_cleanup_push(on_cancel, w);
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
 	ret = sleep_released(w, dl);

@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "tests/support/futex_hook.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -226,6 +227,21 @@ static NO_SANITIZE void expect_cancellation(int cmd)
 	(void)cmd;
 }
 
+/* What the hook stands in front of: the kernel's futex, or the engine's (rqpi_futex() below). */
+typedef long futex_fn(uint32_t *, int, uint32_t, const struct timespec *, uint32_t *, uint32_t);
+static _Atomic(futex_fn *) engine;
+
+static NO_SANITIZE long real_futex(const long args[6])
+{
+	futex_fn *fn = atomic_load(&engine);
+
+	if (!fn)
+		return raw_syscall(SYS_futex, args);
+	return fn((uint32_t *)(uintptr_t)args[0], (int)args[1], (uint32_t)args[2],
+		  (const struct timespec *)(uintptr_t)args[3], (uint32_t *)(uintptr_t)args[4],
+		  (uint32_t)args[5]);
+}
+
 static NO_SANITIZE long hooked_futex(const long args[6])
 {
 	struct rqt_hook *hook = my_hook;
@@ -233,7 +249,7 @@ static NO_SANITIZE long hooked_futex(const long args[6])
 	long ret;
 
 	if (cmd < 0 || cmd >= RQT_OPS)
-		return raw_syscall(SYS_futex, args);
+		return real_futex(args);
 	expect_cancellation(cmd);
 	atomic_fetch_add(&totals[cmd], 1);
 	if (hook) {
@@ -243,7 +259,7 @@ static NO_SANITIZE long hooked_futex(const long args[6])
 		maybe_stop(hook, cmd, RQT_BEFORE);
 	}
 	if (!maybe_answer(hook, cmd, &ret))
-		ret = raw_syscall(SYS_futex, args);
+		ret = real_futex(args);
 	if (hook) {
 		atomic_store(&hook->last_ret[cmd], ret);
 		atomic_fetch_add(&hook->ended[cmd], 1);
@@ -268,4 +284,25 @@ __attribute__((visibility("default"))) NO_SANITIZE long syscall(long number, ...
 		return -1;
 	}
 	return ret;
+}
+
+/* With RQPI_BACKEND=engine the library calls this in the place of syscall(). */
+long rqpi_futex(uint32_t *uaddr, int op, uint32_t val, const struct timespec *timeout,
+		uint32_t *uaddr2, uint32_t val3);
+
+__attribute__((visibility("default"))) NO_SANITIZE long rqpi_futex(uint32_t *uaddr, int op,
+								   uint32_t val,
+								   const struct timespec *timeout,
+								   uint32_t *uaddr2, uint32_t val3)
+{
+	const long args[6] = {
+	    (long)(uintptr_t)uaddr,  op,	(long)val, (long)(uintptr_t)timeout,
+	    (long)(uintptr_t)uaddr2, (long)val3};
+
+	if (!atomic_load(&engine)) {
+		void *lib = dlopen("librqpi-engine.so.0", RTLD_NOW | RTLD_NOLOAD);
+
+		atomic_store(&engine, (futex_fn *)(uintptr_t)dlsym(lib, "rqpi_futex"));
+	}
+	return hooked_futex(args);
 }

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * identity.c - who is behind a TID, as /proc says.
+ *
+ * Called by thread.c and reap.c, possibly with raw locks held: reading /proc does not sleep. A number
+ * alone says little: threads end without telling, and their numbers are used again.
+ */
+#define _GNU_SOURCE
+#include "src/host/rqh.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "src/host/rawcall.h"
+
+#define STAT_BYTES	 1024
+#define IS_KERNEL_THREAD 0x00200000u /* a flag in field 9 of /proc/PID/stat */
+
+enum { FIELD_STATE = 3, FIELD_FLAGS = 9, FIELD_START = 22, FIELD_STACK = 28 };
+
+static char *put_text(char *at, const char *text)
+{
+	while (*text)
+		*at++ = *text++;
+	*at = '\0';
+	return at;
+}
+
+static char *put_number(char *at, uint32_t number)
+{
+	char digits[11];
+	int n = 0;
+
+	do
+		digits[n++] = (char)('0' + number % 10);
+	while (number /= 10);
+	while (n)
+		*at++ = digits[--n];
+	*at = '\0';
+	return at;
+}
+
+/* /proc/TID/task/TID/@file: works for the threads of all processes. The length, or negative. */
+static long read_of_thread(uint32_t tid, const char *file, char *text, size_t bytes)
+{
+	char path[64];
+	char *at = put_number(put_text(path, "/proc/"), tid);
+	long fd;
+	long n;
+
+	at = put_number(put_text(at, "/task/"), tid);
+	put_text(put_text(at, "/"), file);
+	fd = rqh_syscall4(SYS_openat, AT_FDCWD, RQH_ARG(path), O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return fd;
+	n = rqh_syscall3(SYS_read, fd, RQH_ARG(text), (long)bytes - 1);
+	rqh_syscall3(SYS_close, fd, 0, 0);
+	if (n >= 0)
+		text[n] = '\0';
+	return n;
+}
+
+static uint64_t number_at(const char *p)
+{
+	uint64_t n = 0;
+
+	while (*p >= '0' && *p <= '9')
+		n = n * 10 + (uint64_t)(*p++ - '0');
+	return n;
+}
+
+/* The thread group is in another file; for a thread of this process nobody needs to look. */
+static uint32_t group_of(uint32_t tid)
+{
+	char text[STAT_BYTES];
+	const char *line;
+
+	if (rqh_syscall3(SYS_tgkill, rqh_local->pid, tid, 0) == 0)
+		return rqh_local->pid;
+	if (read_of_thread(tid, "status", text, sizeof(text)) <= 0)
+		return 0;
+	line = strstr(text, "\nTgid:\t");
+	return line ? (uint32_t)number_at(line + 7) : 0;
+}
+
+/* Without /proc only whether there is such a thread at all, by a signal that is none. */
+static bool identify_without_proc(uint32_t tid, struct rqh_identity *who)
+{
+	long ret = rqh_syscall3(SYS_tkill, tid, 0, 0);
+
+	if (rqh_syscall3(SYS_tgkill, rqh_local->pid, tid, 0) == 0)
+		who->pid = rqh_local->pid;
+	return ret == 0 || ret == -EPERM;
+}
+
+bool rqh_identify(uint32_t tid, struct rqh_identity *who)
+{
+	char text[STAT_BYTES];
+	const char *at;
+	long n;
+
+	*who = (struct rqh_identity){.start = 0};
+	if (!tid)
+		return false;
+	n = read_of_thread(tid, "stat", text, sizeof(text));
+	if (n <= 0)
+		return identify_without_proc(tid, who);
+	/* Field 2 is a name, in brackets, that may hold anything. */
+	at = strrchr(text, ')');
+	for (int field = FIELD_STATE; at && field <= FIELD_STACK; field++) {
+		at = strchr(at + 1, ' ');
+		if (!at)
+			break;
+		if (field == FIELD_STATE && (at[1] == 'Z' || at[1] == 'X'))
+			return false;
+		if (field == FIELD_FLAGS)
+			who->kernel = (number_at(at + 1) & IS_KERNEL_THREAD) != 0;
+		if (field == FIELD_START)
+			who->start = number_at(at + 1);
+		if (field == FIELD_STACK)
+			who->stack = number_at(at + 1);
+	}
+	who->pid = group_of(tid);
+	return true;
+}
+
+static bool equal_if_known(uint64_t a, uint64_t b)
+{
+	return a == b || !a || !b;
+}
+
+bool rqh_same(const struct rqh_identity *a, const struct rqh_identity *b)
+{
+	return equal_if_known(a->start, b->start) && equal_if_known(a->stack, b->stack);
+}
+
+bool rqh_lives(const struct rqh_thread *t)
+{
+	struct rqh_identity who;
+
+	if (!t->foreign && t->who.pid == rqh_local->pid)
+		return rqh_syscall3(SYS_tgkill, t->who.pid, t->tid, 0) == 0;
+	return rqh_identify(t->tid, &who) && rqh_same(&who, &t->who);
+}
+
+void rqh_name_of(uint32_t tid, char *name, size_t bytes)
+{
+	long n = read_of_thread(tid, "comm", name, bytes);
+
+	if (n > 0 && name[n - 1] == '\n')
+		name[n - 1] = '\0';
+	if (n <= 0 && bytes > sizeof("<...>"))
+		put_text(name, "<...>");
+}
+
+/* ---------------------------------------------------------------- for tests */
+
+bool rqpi_futex_blocked(pid_t tid)
+{
+	struct rqh_host *h = rqh_enter();
+	struct rqh_thread *t;
+	char text[256];
+
+	if (!h || tid <= 0)
+		return false;
+	t = rqh_lookup(h, (uint32_t)tid);
+	if (!t || rqb_load_sc(&t->park) != RQH_ASLEEP)
+		return false;
+	/* "running" unless the thread is really off its CPU; then the number of its system call. */
+	if (read_of_thread((uint32_t)tid, "syscall", text, sizeof(text)) > 0)
+		return number_at(text) == (uint64_t)(t->with_bell ? SYS_ppoll : SYS_futex) &&
+		       text[0] != 'r' && rqb_load_sc(&t->park) == RQH_ASLEEP;
+	if (read_of_thread((uint32_t)tid, "stat", text, sizeof(text)) <= 0 || !strrchr(text, ')'))
+		return false;
+	return strrchr(text, ')')[2] == 'S' && rqb_load_sc(&t->park) == RQH_ASLEEP;
+}

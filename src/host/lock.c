@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * lock.c - raw locks: PI locks of the real kernel, since a thread of user space that holds one can be
+ * preempted, and a real-time thread that span on it would never let it run again.
+ *
+ * Called by the engine through the port, and by all of src/host. word[0] is the futex: 0, or the TID
+ * of the holder and the kernel's bits, as in src/base/word.h. On a kernel without PI futexes it is
+ * 0 free, 1 held, 2 held and somebody waits; then a holder's death is not noticed.
+ */
+#define _GNU_SOURCE
+#include "src/host/rqh.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <time.h>
+
+#include "src/base/word.h"
+#include "src/host/rawcall.h"
+
+/* Looks before a system call: about as long as the longest section under a raw lock. Bounded. */
+#define LOOKS 60
+
+#define RELAX_NSEC 5000 /* about as long as a step of a chain walk */
+
+static uint32_t without_pi;
+
+static inline void pause_cpu(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("pause");
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* The lock may be in shared memory, unless nobody shares the arena. */
+static long futex(const struct rqh_host *h, uint32_t *word, int op, uint32_t val)
+{
+	if (!h || !rqh_has(h, RQPI_HOST_ACROSS_FORK))
+		op |= FUTEX_PRIVATE_FLAG;
+	return rqh_syscall(SYS_futex, RQH_ARG(word), op, (long)val, 0, 0, 0);
+}
+
+void rqh_lock_probe(void)
+{
+	uint32_t word = rqh_me()->tid;
+	long ret = rqh_syscall(SYS_futex, RQH_ARG(&word), FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0, 0,
+			       0, 0);
+
+	/* It is ours already, and a kernel that knows the operation says so. */
+	rqb_store_sc(&without_pi, ret == -EDEADLK ? 0 : 1);
+}
+
+static void note_broken(struct rqh_host *h)
+{
+	if (!h)
+		return;
+	rqb_count(&h->broken_locks);
+	rqh_say_once(h, RQH_SAID_BROKEN,
+		     "rqpi: a thread died inside the engine; its lock was taken over\n");
+}
+
+static bool can_be_holder(const struct rqh_host *h, uint32_t tid)
+{
+	struct rqh_identity who;
+
+	if (!rqh_identify(tid, &who) || who.kernel)
+		return false;
+	return (h && rqh_has(h, RQPI_HOST_ACROSS_FORK)) || who.pid == rqh_local->pid;
+}
+
+/* The word names a thread that cannot be its holder: a dead one, or none that could have taken it. */
+static bool take_over(struct rqh_host *h, uint32_t *word, uint32_t tid)
+{
+	uint32_t seen = rqb_load(word);
+
+	if (rqb_word_tid(seen) != tid && can_be_holder(h, rqb_word_tid(seen)))
+		return false; /* somebody was faster, or it is its holder's after all */
+	if (!rqb_cas_acq(word, seen, tid))
+		return false;
+	note_broken(h);
+	return true;
+}
+
+static void lock_in_kernel(struct rqh_host *h, uint32_t *word, const struct rqh_tls *me)
+{
+	for (;;) {
+		switch (futex(h, word, FUTEX_LOCK_PI, 0)) {
+		case 0:
+			rqb_handoff_acquire(word);
+			if (rqb_word_owner_died(rqb_load_acq(word))) {
+				(void)rqb_and(word, ~RQB_WORD_OWNER_DIED);
+				note_broken(h);
+			}
+			return;
+		case -EDEADLK:
+			/* Ours already: left behind by a dead thread of this number, or a true one. */
+			rqh_assert(me->raw_held == 0);
+			if (take_over(h, word, me->tid))
+				return;
+			break;
+		case -ESRCH:
+		case -EPERM:
+			if (take_over(h, word, me->tid))
+				return;
+			break;
+		case -EAGAIN:
+		case -EINTR:
+			break;
+		case -ENOMEM:
+			rqh_syscall(SYS_sched_yield, 0, 0, 0, 0, 0, 0);
+			break;
+		default:
+			rqh_panic(h, "the kernel refuses a lock", __FILE__, __LINE__);
+		}
+	}
+}
+
+static void lock_plain(struct rqh_host *h, uint32_t *word)
+{
+	while (rqb_xchg(word, 2) != 0)
+		futex(h, word, FUTEX_WAIT, 2);
+}
+
+bool rqh_trylock(void *ctx, struct rqpi_rawlock *lock)
+{
+	struct rqh_tls *me = rqh_me();
+
+	(void)ctx;
+	if (me->panicking)
+		return true;
+	if (!rqb_cas_acq(&lock->word[0], 0, without_pi ? 1 : me->tid))
+		return false;
+	me->raw_held++;
+	return true;
+}
+
+void rqh_lock(void *ctx, struct rqpi_rawlock *lock)
+{
+	struct rqh_tls *me;
+
+	for (int i = 0; i < LOOKS; i++) {
+		if (rqb_load(&lock->word[0]) == 0 && rqh_trylock(ctx, lock))
+			return;
+		pause_cpu();
+	}
+	me = rqh_me();
+	if (me->panicking)
+		return;
+	if (without_pi)
+		lock_plain(ctx, &lock->word[0]);
+	else
+		lock_in_kernel(ctx, &lock->word[0], me);
+	me->raw_held++;
+}
+
+void rqh_unlock(void *ctx, struct rqpi_rawlock *lock)
+{
+	struct rqh_tls *me = rqh_me();
+	long ret;
+
+	if (me->panicking)
+		return;
+	me->raw_held--;
+	if (without_pi) {
+		if (rqb_xchg(&lock->word[0], 0) == 2)
+			futex(ctx, &lock->word[0], FUTEX_WAKE, 1);
+		return;
+	}
+	if (rqb_cas_rel(&lock->word[0], me->tid, 0))
+		return;
+	rqb_handoff_release(&lock->word[0]);
+	do
+		ret = futex(ctx, &lock->word[0], FUTEX_UNLOCK_PI, 0);
+	while (ret == -EAGAIN || ret == -EINTR);
+	if (ret != 0)
+		rqh_panic(ctx, "the kernel refuses to unlock", __FILE__, __LINE__);
+}
+
+/*
+ * Not by waiting for the lock: its memory may be gone by now. A real sleep, however short, lets every
+ * thread of this CPU run, which yielding does not do for those less urgent.
+ */
+void rqh_relax(void *ctx)
+{
+	const struct timespec moment = {0, RELAX_NSEC};
+
+	(void)ctx;
+	rqh_syscall4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, RQH_ARG(&moment), 0);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * park.c - how a thread sleeps, and is woken.
+ *
+ * Called by the engine through the port. A wake-up leaves a token, which the next sleep takes at once:
+ * it cannot be lost, and one too many only makes the engine look again.
+ *
+ *   sleeper                              waker
+ *   AWAKE -> ASLEEP, or finds TOKEN
+ *   sleeps while it is ASLEEP            any -> TOKEN; was it ASLEEP: a system call ends the sleep
+ *   ASLEEP -> AWAKE, or takes the TOKEN
+ *
+ * The sleep itself is the kernel's: a futex wait on @park, or the thread's bell (bell.c) where signals
+ * are held back.
+ */
+#define _GNU_SOURCE
+#include "src/host/rqh.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <time.h>
+
+#include "src/host/rawcall.h"
+
+/* How long a thread sleeps at most before it looks for others that died without telling. */
+#define WATCH_NSEC    50000000u
+#define WATCH_RECORDS 64u
+
+#define LOOK_NSEC 5000000u /* between two looks for signals */
+
+uint64_t rqh_now(void *ctx, int clock)
+{
+	struct timespec ts = {0, 0};
+
+	(void)ctx;
+	clock_gettime(clock == RQPI_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * RQH_NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+static int futex_flags(const struct rqh_host *h)
+{
+	return rqh_has(h, RQPI_HOST_ACROSS_FORK) ? 0 : FUTEX_PRIVATE_FLAG;
+}
+
+/*
+ * The time is always given, if only the end of all time: the kernel then never restarts the call by
+ * itself after a handler, whatever that was installed with.
+ */
+static int futex_sleep(struct rqh_host *h, struct rqh_thread *t,
+		       const struct rqpi_deadline *deadline)
+{
+	struct timespec at = {
+	    .tv_sec = (time_t)(deadline->ns / RQH_NSEC_PER_SEC),
+	    .tv_nsec = (long)(deadline->ns % RQH_NSEC_PER_SEC),
+	};
+	int op = FUTEX_WAIT_BITSET | futex_flags(h);
+
+	if (deadline->clock == RQPI_CLOCK_REALTIME)
+		op |= FUTEX_CLOCK_REALTIME;
+	return (int)rqh_syscall(SYS_futex, RQH_ARG(&t->park), op, RQH_ASLEEP, RQH_ARG(&at), 0,
+				(long)FUTEX_BITSET_MATCH_ANY);
+}
+
+/*
+ * Signals are held back and there is no bell, for want of descriptors: sleep a little and look for
+ * signals in between. Late, but never unnoticed.
+ */
+static int sleep_and_look(struct rqh_host *h, struct rqh_thread *t,
+			  const struct rqpi_deadline *deadline, bool interruptible)
+{
+	struct rqpi_deadline slice = *deadline;
+	uint64_t look = rqh_now(h, deadline->clock) + LOOK_NSEC;
+	int ret;
+
+	if (look < slice.ns)
+		slice.ns = look;
+	ret = futex_sleep(h, t, &slice);
+	if (interruptible && rqh_signals_settle(t))
+		return -EINTR;
+	return slice.ns == deadline->ns ? ret : 0;
+}
+
+/* One sleep, until something happens, which may be nothing: then the result is one not looked for. */
+static int sleep_once(struct rqh_host *h, struct rqh_thread *t,
+		      const struct rqpi_deadline *deadline, bool interruptible)
+{
+	if (t->with_bell)
+		return rqh_bell_sleep(h, t, deadline, interruptible);
+	if (t->deferring)
+		return sleep_and_look(h, t, deadline, interruptible);
+	return futex_sleep(h, t, deadline);
+}
+
+/* Is there somebody whose death nobody would tell us of? */
+static bool must_watch(const struct rqh_host *h, const struct rqh_thread *t)
+{
+	return rqb_load(&h->foreign_live) || (t->shared_call && rqh_has(h, RQPI_HOST_ACROSS_FORK));
+}
+
+/* The same deadline, or the end of this watch if that comes first. */
+static struct rqpi_deadline slice_of(struct rqh_host *h, const struct rqh_thread *t,
+				     const struct rqpi_deadline *deadline)
+{
+	struct rqpi_deadline slice = *deadline;
+	uint64_t watch;
+
+	if (!must_watch(h, t))
+		return slice;
+	watch = rqh_now(h, deadline->clock) + WATCH_NSEC;
+	if (watch < slice.ns)
+		slice.ns = watch;
+	return slice;
+}
+
+static bool take_token(struct rqh_thread *t)
+{
+	return rqb_cas(&t->park, RQH_TOKEN, RQH_AWAKE);
+}
+
+/* Up again. True: there was a token. */
+static bool get_up(struct rqh_thread *t)
+{
+	return !rqb_cas(&t->park, RQH_ASLEEP, RQH_AWAKE) && take_token(t);
+}
+
+int rqh_block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *deadline,
+	      bool interruptible)
+{
+	const struct rqpi_deadline forever = {RQPI_FOREVER, RQPI_CLOCK_MONOTONIC};
+	struct rqh_thread *t = rqpi_task_cookie(self);
+	struct rqh_host *h = ctx;
+
+	if (!deadline)
+		deadline = &forever;
+	for (;;) {
+		struct rqpi_deadline slice = slice_of(h, t, deadline);
+		int ret;
+
+		t->with_bell = t->deferring && rqh_bell_prepare(h, t) == 0;
+		if (take_token(t) || !rqb_cas(&t->park, RQH_AWAKE, RQH_ASLEEP))
+			return 0;
+		rqb_count(&t->counts.sleeps);
+		ret = sleep_once(h, t, &slice, interruptible);
+		if (get_up(t))
+			return 0;
+		if (ret == -EINTR && interruptible)
+			return -RQPI_EINTR;
+		if (ret == -ETIMEDOUT && slice.ns == deadline->ns)
+			return -RQPI_ETIMEDOUT;
+		if (ret == -ETIMEDOUT)
+			rqh_reap(h, WATCH_RECORDS);
+	}
+}
+
+void rqh_wake(void *ctx, struct rqpi_task *task)
+{
+	struct rqh_thread *t = rqpi_task_cookie(task);
+	struct rqh_host *h = ctx;
+
+	if (rqb_xchg(&t->park, RQH_TOKEN) != RQH_ASLEEP)
+		return;
+	rqb_count(&t->counts.wakes);
+	if (t->with_bell)
+		rqh_bell_ring(h, t);
+	else
+		rqh_syscall(SYS_futex, RQH_ARG(&t->park), FUTEX_WAKE | futex_flags(h), 1, 0, 0, 0);
+}
