@@ -88,6 +88,16 @@ RQPI_API struct rqpi_engine *rqpi_task_engine(const struct rqpi_task *task);
  */
 RQPI_API void rqpi_task_exit(struct rqpi_task *self);
 
+/*
+ * rqpi_task_abandon() - @task will never return from port->block(), because its stack is gone: its
+ * thread was cancelled, and calls this first of all; or it was killed together with its address space,
+ * and somebody else calls this, with @words false as its words are out of reach, and then
+ * rqpi_task_exit(). It leaves its queues as if a signal had ended the operation there and then.
+ * Returns: what the operation would; 0: it was woken, or owns the PI futex after all.
+ * Context: @task is in block() for an operation of rqpi_futex_call(), and cannot run meanwhile.
+ */
+RQPI_API long rqpi_task_abandon(struct rqpi_task *task, bool words);
+
 /* rqpi_task_exec() - as rqpi_task_exit(), but @self lives on, in the address space @space. */
 RQPI_API void rqpi_task_exec(struct rqpi_task *self, uint64_t space);
 

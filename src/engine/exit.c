@@ -185,6 +185,27 @@ static void exit_pi_states(struct rqpi_task *self)
 	rqk_settle_prio(self);
 }
 
+/* ---------------------------------------------------------------- without a stack */
+
+long rqpi_task_abandon(struct rqpi_task *task, bool words)
+{
+	struct rqk_futex_q *q = &task->q;
+	long ret;
+
+	task->no_words = !words;
+	if (task->awaits_exit)
+		ret = rqk_abandon_exit(task);
+	else if (task->slept_in)
+		ret = rqk_abandon_requeue(task);
+	else if (q->pi_state)
+		ret = rqk_abandon_lock(task);
+	else
+		ret = rqk_leave(task) ? -RQPI_EINTR : 0;
+	task->slept_in = NULL;
+	task->no_words = 0;
+	return ret;
+}
+
 /* ---------------------------------------------------------------- the end */
 
 static void set_life(struct rqpi_task *self, enum rqk_life life, uint64_t space)

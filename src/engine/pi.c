@@ -79,10 +79,24 @@ void rqk_wait_for_exit(struct rqk_pi_target *t)
 	static const struct rqpi_deadline forever = {RQPI_FOREVER, RQPI_CLOCK_MONOTONIC};
 	struct rqk_rt_mutex *lock = &t->exiting->exit_lock;
 
+	t->self->awaits_exit = t->exiting;
 	if (!rqk_lock_rt(t->self, lock, &forever, false))
 		rqk_unlock_rt_mutex(t->self, lock);
+	t->self->awaits_exit = NULL;
 	rqpi_task_put(t->exiting);
 	t->exiting = NULL;
+}
+
+/* port->block() will not return from there. */
+long rqk_abandon_exit(struct rqpi_task *self)
+{
+	struct rqpi_task *exiting = self->awaits_exit;
+
+	if (!rqk_cleanup_proxy_lock(self, &exiting->exit_lock))
+		rqk_unlock_rt_mutex(self, &exiting->exit_lock);
+	self->awaits_exit = NULL;
+	rqpi_task_put(exiting);
+	return -RQPI_ERESTARTNOINTR;
 }
 
 /* ---------------------------------------------------------------- fixup_owner */
@@ -144,7 +158,7 @@ static int fixup_once(struct rqpi_task *self, uint32_t *uaddr, struct rqk_pi_sta
 		new_owner = rightful_owner(&ps->lock);
 		rqk_assert(e, new_owner && new_owner != self);
 	}
-	ret = write_owner(e, uaddr, new_owner->tid, !ps->owner);
+	ret = self->no_words ? -RQPI_EFAULT : write_owner(e, uaddr, new_owner->tid, !ps->owner);
 	if (ret)
 		return ret;
 	rqk_trace(e, self, RQPI_EV_FIXUP, uaddr, old_tid, new_owner->tid);
@@ -179,7 +193,7 @@ RQK_UNCHECKED int rqk_fixup_owner(struct rqpi_task *self, uint32_t *uaddr, struc
 			break;
 		rqk_unlock(e, &ps->lock.wait_lock);
 		rqk_unlock(e, &hb->lock);
-		ret = e->port->fault_in(e->ctx, uaddr, true);
+		ret = self->no_words ? ret : e->port->fault_in(e->ctx, uaddr, true);
 		rqk_lock(e, &hb->lock);
 		if (!ret)
 			continue;
@@ -228,23 +242,47 @@ static RQK_UNCHECKED long wait_for_lock(struct rqk_pi_target *t, const struct rq
 	if (ret == 0)
 		ret = rqk_wait_proxy_lock(self, lock, &call->deadline, true, 0);
 	rqk_lock(e, &t->hb->lock);
-	if (ret >= 0)
-		return 0;
-	return rqk_cleanup_proxy_lock(self, lock) ? ret : 0;
+	return ret;
+}
+
+/* The wait is over: @ret is >= 0 if it ended with the rt_mutex. Leave everything in order. */
+static long finish_lock(struct rqpi_task *self, struct rqk_bucket *hb, long ret)
+    RQK_REQUIRES(hb->lock)
+{
+	int fixed;
+
+	if (ret > 0 || (ret < 0 && !rqk_cleanup_proxy_lock(self, &self->q.pi_state->lock)))
+		ret = 0;
+	fixed = rqk_fixup_owner(self, self->pi_word, hb, ret == 0);
+	if (fixed)
+		ret = fixed < 0 ? fixed : 0;
+	rqk_unqueue(hb, &self->q);
+	rqk_detach(&self->q);
+	return ret == -RQPI_EINTR ? -RQPI_ERESTARTNOINTR : ret;
 }
 
 static RQK_UNCHECKED long lock_pi_attached(struct rqk_pi_target *t, const struct rqk_call *call,
 					   bool try)
 {
 	struct rqpi_task *self = t->self;
-	long ret = wait_for_lock(t, call, try);
-	int fixed = rqk_fixup_owner(self, call->uaddr, t->hb, ret == 0);
+	long ret;
 
-	if (fixed)
-		ret = fixed < 0 ? fixed : 0;
-	rqk_unqueue(t->hb, &self->q);
-	rqk_detach(&self->q);
-	return ret == -RQPI_EINTR ? -RQPI_ERESTARTNOINTR : ret;
+	self->pi_word = call->uaddr;
+	ret = wait_for_lock(t, call, try);
+	return finish_lock(self, t->hb, ret);
+}
+
+/* port->block() will not return: give up, unless the lock turns out to be ours. */
+long rqk_abandon_lock(struct rqpi_task *self)
+{
+	struct rqpi_engine *e = self->engine;
+	struct rqk_bucket *hb = rqk_bucket(e, &self->q.key); /* a PI waiter is not moved */
+	long ret;
+
+	rqk_lock(e, &hb->lock);
+	ret = finish_lock(self, hb, -RQPI_EINTR);
+	rqk_unlock(e, &hb->lock);
+	return ret;
 }
 
 RQK_UNCHECKED long rqk_lock_pi(struct rqpi_task *self, const struct rqk_call *call, bool try)

@@ -358,7 +358,7 @@ static RQK_UNCHECKED long leave_early(struct rqpi_task *self, int err)
  * The requeuer has acquired it for us. If that was by taking the rt_mutex from a waiter that had
  * been woken for it, the word still names that one. Our q is in no queue, but attached.
  */
-static RQK_UNCHECKED long finish_granted(struct rqpi_task *self, const struct rqk_call *call)
+static RQK_UNCHECKED long finish_granted(struct rqpi_task *self)
 {
 	struct rqpi_engine *e = self->engine;
 	struct rqk_futex_q *q = &self->q;
@@ -369,26 +369,27 @@ static RQK_UNCHECKED long finish_granted(struct rqpi_task *self, const struct rq
 		return 0;
 	hb = rqk_bucket(e, &q->requeue_key);
 	rqk_lock(e, &hb->lock);
-	ret = rqk_fixup_owner(self, call->uaddr2, hb, true);
+	ret = rqk_fixup_owner(self, self->pi_word, hb, true);
 	rqk_detach(q);
 	rqk_unlock(e, &hb->lock);
 	return ret < 0 ? ret : 0;
 }
 
 /* We are on the rt_mutex of the second word: wait for it as LOCK_PI does. */
-static RQK_UNCHECKED long finish_moved(struct rqpi_task *self, const struct rqk_call *call, int err)
+static RQK_UNCHECKED long finish_moved(struct rqpi_task *self, const struct rqpi_deadline *deadline,
+				       int err)
 {
 	struct rqpi_engine *e = self->engine;
 	struct rqk_futex_q *q = &self->q;
 	struct rqk_rt_mutex *lock = &q->pi_state->lock;
 	struct rqk_bucket *hb = rqk_bucket(e, &q->requeue_key);
 	int fixed;
-	int ret = rqk_wait_proxy_lock(self, lock, &call->deadline, true, err);
+	int ret = rqk_wait_proxy_lock(self, lock, deadline, true, err);
 
 	rqk_lock(e, &hb->lock);
 	if (ret && !rqk_cleanup_proxy_lock(self, lock))
 		ret = 0;
-	fixed = rqk_fixup_owner(self, call->uaddr2, hb, ret == 0);
+	fixed = rqk_fixup_owner(self, self->pi_word, hb, ret == 0);
 	if (fixed)
 		ret = fixed < 0 ? fixed : 0;
 	rqk_unqueue(hb, q);
@@ -396,6 +397,17 @@ static RQK_UNCHECKED long finish_moved(struct rqpi_task *self, const struct rqk_
 	rqk_unlock(e, &hb->lock);
 	/* The first word is over; user space looks at its condition and comes again. */
 	return ret == -RQPI_EINTR ? -RQPI_EAGAIN : ret;
+}
+
+/* @err: why the sleep is over, 0: because of @state. With an @err no @deadline is needed. */
+static long finish(struct rqpi_task *self, enum rqk_requeue_state state,
+		   const struct rqpi_deadline *deadline, int err)
+{
+	if (state == RQK_REQUEUE_LOCKED)
+		return finish_granted(self);
+	if (state == RQK_REQUEUE_DONE)
+		return finish_moved(self, deadline, err);
+	return leave_early(self, err);
 }
 
 /* Two addresses of one futex: refused, but a word that differs comes first, as in Linux. */
@@ -412,6 +424,7 @@ static long refuse_same(struct rqpi_task *self, const struct rqk_call *call)
 long rqk_wait_requeue_pi(struct rqpi_task *self, const struct rqk_call *call)
 {
 	struct rqk_futex_q *q = &self->q;
+	enum rqk_requeue_state state;
 	struct rqk_bucket *hb;
 	int err = 0;
 	long ret;
@@ -432,12 +445,18 @@ long rqk_wait_requeue_pi(struct rqpi_task *self, const struct rqk_call *call)
 	ret = rqk_wait_setup(self, call);
 	if (ret)
 		return ret;
-	switch (sleep_for_requeue(self, call, hb, &err)) {
-	case RQK_REQUEUE_LOCKED:
-		return finish_granted(self, call);
-	case RQK_REQUEUE_DONE:
-		return finish_moved(self, call, err);
-	default:
-		return leave_early(self, err);
-	}
+	self->pi_word = call->uaddr2;
+	self->slept_in = hb;
+	state = sleep_for_requeue(self, call, hb, &err);
+	ret = finish(self, state, &call->deadline, err);
+	self->slept_in = NULL;
+	return ret;
+}
+
+/* port->block() will not return: go on from there with whatever has become of us meanwhile. */
+long rqk_abandon_requeue(struct rqpi_task *self)
+{
+	enum rqk_requeue_state state = rqk_requeue_leave(self, self->slept_in);
+
+	return finish(self, state, NULL, -RQPI_EINTR);
 }

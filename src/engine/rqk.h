@@ -188,6 +188,12 @@ struct rqpi_task {
 	struct rqk_waiter waiter;
 	struct rqk_futex_q q;
 	const void *robust_list; /* (s) address of user space */
+
+	/* (s) What it sleeps for, to be found without its stack: rqpi_task_abandon(). */
+	struct rqk_bucket *slept_in;   /* WAIT_REQUEUE_PI: of its first word */
+	uint32_t *pi_word;	       /* the PI futex that it waits for */
+	struct rqpi_task *awaits_exit; /* whose exit_lock it waits for */
+	uint32_t no_words;	       /* its address space is out of reach */
 };
 
 struct rqpi_engine {
@@ -482,6 +488,14 @@ long rqk_lock_pi(struct rqpi_task *self, const struct rqk_call *call, bool try);
 long rqk_unlock_pi(struct rqpi_task *self, const struct rqk_call *call);
 long rqk_wait_requeue_pi(struct rqpi_task *self, const struct rqk_call *call);
 long rqk_cmp_requeue_pi(struct rqpi_task *self, const struct rqk_call *call);
+
+/* The rest of an operation whose block() never returns; see rqpi_task_abandon(). */
+long rqk_abandon_requeue(struct rqpi_task *self);
+long rqk_abandon_lock(struct rqpi_task *self);
+long rqk_abandon_exit(struct rqpi_task *self);
+
+/* waitwake.c: take @self out of the queue it is in. False: somebody has woken it already. */
+bool rqk_leave(struct rqpi_task *self);
 
 /*
  * waitwake.c: compare the word and queue @self, or say why not. On 0 the bucket is no longer

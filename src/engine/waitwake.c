@@ -53,8 +53,7 @@ long rqk_wait_setup(struct rqpi_task *self, const struct rqk_call *call)
 	return 0;
 }
 
-/* Take @self out of whatever queue it is in. False: somebody has woken it already. */
-static RQK_UNCHECKED bool leave(struct rqpi_task *self)
+RQK_UNCHECKED bool rqk_leave(struct rqpi_task *self)
 {
 	struct rqpi_engine *e = self->engine;
 	struct rqk_bucket *hb = rqk_lock_bucket_of(e, &self->q);
@@ -85,7 +84,7 @@ long rqk_wait(struct rqpi_task *self, const struct rqk_call *call, uint32_t bits
 		return ret;
 	while (rqk_queued(q) && !ret)
 		ret = e->port->block(e->ctx, self, &call->deadline, true);
-	if (!ret || !leave(self))
+	if (!ret || !rqk_leave(self))
 		return 0;
 	if (ret == -RQPI_EINTR)
 		return call->has_deadline ? -RQPI_EINTR : -RQPI_ERESTARTSYS;
