@@ -29,8 +29,8 @@ struct call {
 
 static void enter(struct rqh_host *h, struct rqh_thread *t, int op)
 {
-	/* Without RQPI_HOST_DEFER_SIGNALS no handler may call us while we are here. */
-	rqh_assert(!t->in_call);
+	if (rqb_unlikely(rqb_load(&t->in_call)))
+		rqh_recover(t, (uintptr_t)__builtin_frame_address(0));
 	rqb_store(&t->in_call, 1);
 	rqb_compiler_barrier();
 	t->shared_call = !(op & RQPI_FUTEX_PRIVATE);
@@ -121,6 +121,29 @@ long rqpi_futex(uint32_t *uaddr, int op, uint32_t val, const struct timespec *ti
 	if (rqb_unlikely(!h))
 		return -ENOMEM;
 	return rqh_has(h, RQPI_HOST_DEFER_SIGNALS) ? call_deferred(h, &c) : call_open(h, &c);
+}
+
+/* ---------------------------------------------------------------- cancellation */
+
+void rqpi_futex_cancellable(bool on)
+{
+	struct rqh_host *h = rqh_enter();
+	struct rqh_thread *t = h ? rqh_self(h) : NULL;
+
+	if (t)
+		t->cancellable = on;
+}
+
+void rqpi_futex_abandon(void)
+{
+	struct rqh_thread *t = rqh_me()->thread;
+
+	if (!t || !t->in_call)
+		return;
+	t->cancellable = 0;
+	rqb_store_sc(&t->park, RQH_AWAKE); /* a token too few: nobody sleeps for it */
+	(void)rqpi_task_abandon(rqh_task(t), true);
+	leave(t);
 }
 
 /* ---------------------------------------------------------------- the rest of a thread's life */

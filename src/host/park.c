@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <time.h>
 
 #include "src/host/rawcall.h"
@@ -80,6 +81,22 @@ static int sleep_and_look(struct rqh_host *h, struct rqh_thread *t,
 	return slice.ns == deadline->ns ? ret : 0;
 }
 
+/*
+ * Nothing is held here, and what there is to be finished can be found without this stack:
+ * rqpi_futex_abandon().
+ */
+static int cancellable_sleep(struct rqh_host *h, struct rqh_thread *t,
+			     const struct rqpi_deadline *deadline)
+{
+	int type;
+	int ret;
+
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+	ret = futex_sleep(h, t, deadline);
+	pthread_setcanceltype(type, NULL);
+	return ret;
+}
+
 /* One sleep, until something happens, which may be nothing: then the result is one not looked for. */
 static int sleep_once(struct rqh_host *h, struct rqh_thread *t,
 		      const struct rqpi_deadline *deadline, bool interruptible)
@@ -88,6 +105,8 @@ static int sleep_once(struct rqh_host *h, struct rqh_thread *t,
 		return rqh_bell_sleep(h, t, deadline, interruptible);
 	if (t->deferring)
 		return sleep_and_look(h, t, deadline, interruptible);
+	if (t->cancellable && interruptible)
+		return cancellable_sleep(h, t, deadline);
 	return futex_sleep(h, t, deadline);
 }
 
@@ -140,7 +159,11 @@ int rqh_block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *dea
 		if (take_token(t) || !rqb_cas(&t->park, RQH_AWAKE, RQH_ASLEEP))
 			return 0;
 		rqb_count(&t->counts.sleeps);
+		/* From here to there the thread may be cancelled or killed, and others can tell. */
+		t->frame = (uintptr_t)__builtin_frame_address(0);
+		rqb_store_rel(&t->in_sleep, 1);
 		ret = sleep_once(h, t, &slice, interruptible);
+		rqb_store_rel(&t->in_sleep, 0);
 		if (get_up(t))
 			return 0;
 		if (ret == -EINTR && interruptible)

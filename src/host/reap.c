@@ -8,16 +8,21 @@
  */
 #include "src/host/rqh.h"
 
+/*
+ * In no operation, or asleep in one. Killed anywhere else inside the engine it stays in the queues, from
+ * which only itself could have taken it.
+ */
+bool rqh_can_bury(const struct rqh_thread *t)
+{
+	return !rqb_load_acq(&t->in_call) || rqb_load_acq(&t->in_sleep);
+}
+
 /* Is there something to do about this record, if its thread is dead? */
 static bool is_of_interest(const struct rqh_thread *t)
 {
 	if (t->status == RQH_GONE)
 		return t->released != 0;
-	/*
-	 * Killed inside an operation: it stays in the engine's queues, from which only itself could
-	 * have taken it.
-	 */
-	return t->status == RQH_LIVE && !rqb_load_acq(&t->in_call);
+	return t->status == RQH_LIVE && rqh_can_bury(t);
 }
 
 /* The next record in turn, and what it says of its thread, to be looked into without the lock. */
@@ -58,6 +63,8 @@ static bool claim_body(struct rqh_host *h, struct rqh_thread *t, const struct rq
 
 void rqh_bury(struct rqh_thread *t)
 {
+	if (t->in_call)
+		(void)rqpi_task_abandon(rqh_task(t), false);
 	rqpi_task_set_robust_list(rqh_task(t), NULL, 3 * sizeof(void *));
 	rqpi_task_exit(rqh_task(t));
 	rqpi_task_put(rqh_task(t));

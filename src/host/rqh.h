@@ -121,6 +121,9 @@ struct rqh_thread {
 
 	/* of the thread itself */
 	uint32_t in_call;
+	uint32_t cancellable; /* its sleeps are cancellation points */
+	uint32_t in_sleep;    /* in block(), with no lock held */
+	uintptr_t frame;      /* of block() on its stack, while in_sleep */
 	uint32_t deferring;   /* signals are blocked, @mask is what was blocked before */
 	uint32_t shared_call; /* the operation is one across address spaces */
 	uint32_t may_restart; /* the handler that ends this sleep has SA_RESTART */
@@ -302,11 +305,17 @@ struct rqpi_task *rqh_find_task(void *ctx, struct rqpi_task *self, uint32_t tid)
 void rqh_release(void *ctx, struct rqpi_task *task, struct rqpi_pi_state *state);
 /* The caller ends, as far as the engine is concerned. */
 void rqh_leave(struct rqh_host *h, struct rqh_thread *t);
+/*
+ * The caller, @frame on its stack, is in an operation that it has not returned from: it was cancelled in
+ * its sleep, and the operation is given up. Else a handler has called, which is a panic.
+ */
+void rqh_recover(struct rqh_thread *t, uintptr_t frame);
 /* The same if the caller is known to the engine at all. Signals are blocked meanwhile. */
 void rqh_leave_if_known(void);
 /* Look at @count records, and bury those whose thread died without a word. */
 void rqh_reap(struct rqh_host *h, uint32_t count);
-/* No raw lock. The thread of this record, which is retired, ends now as far as the engine is concerned. */
+/* No raw lock. The thread of this record, which is retired, is dead: tell the engine. */
+bool rqh_can_bury(const struct rqh_thread *t);
 void rqh_bury(struct rqh_thread *t);
 /* table_lock: take the record out of the table; it is freed once the engine has released it. */
 void rqh_retire(struct rqh_host *h, struct rqh_thread *t);

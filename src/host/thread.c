@@ -313,7 +313,7 @@ static struct rqh_thread *adopt(struct rqh_host *h, uint32_t tid, const struct r
 		return t;
 	}
 	/* Of a dead thread of the same number; the engine must hear of that death. */
-	if (t->status == RQH_LIVE && !t->in_call)
+	if (t->status == RQH_LIVE && rqh_can_bury(t))
 		*dead = t;
 	rqh_retire(h, t);
 	return NULL;
@@ -354,9 +354,28 @@ struct rqh_thread *rqh_self(struct rqh_host *h)
 	return me->thread;
 }
 
+/*
+ * Stacks grow down: a handler that interrupted the sleep is below it, and what runs after the sleep was
+ * cut off is above.
+ */
+void rqh_recover(struct rqh_thread *t, uintptr_t frame)
+{
+	if (!t->in_sleep || frame <= t->frame)
+		rqh_panic(rqh_host,
+			  "a handler called the engine while its thread is in it: this needs "
+			  "RQPI_HOST_DEFER_SIGNALS",
+			  __FILE__, __LINE__);
+	(void)rqpi_task_abandon(rqh_task(t), true);
+	(void)rqb_xchg(&t->park, RQH_AWAKE);
+	rqb_store_rel(&t->in_sleep, 0);
+	rqb_store_rel(&t->in_call, 0);
+}
+
 void rqh_leave(struct rqh_host *h, struct rqh_thread *t)
 {
-	t->in_call = 1;
+	if (t->in_call)
+		rqh_recover(t, UINTPTR_MAX);
+	rqb_store_rel(&t->in_call, 1);
 	rqpi_task_exit(rqh_task(t));
 	rqh_me()->thread = NULL;
 	if (rqh_has(h, RQPI_HOST_ACROSS_FORK))

@@ -27,6 +27,8 @@
 rqu_futex_fn *rqu_engine_futex;
 
 static long (*engine_set_robust_list)(const void *head, size_t bytes);
+static void (*engine_cancellable)(bool on);
+static void (*engine_abandon)(void);
 
 static void complain(const char *what, const char *why)
 {
@@ -69,7 +71,9 @@ static bool start_engine(void *lib)
 		futex = dlsym(lib, "rqpi_futex");
 
 	engine_set_robust_list = dlsym(lib, "rqpi_futex_set_robust_list");
-	if (!start || !futex || !engine_set_robust_list)
+	engine_cancellable = dlsym(lib, "rqpi_futex_cancellable");
+	engine_abandon = dlsym(lib, "rqpi_futex_abandon");
+	if (!start || !futex || !engine_set_robust_list || !engine_cancellable || !engine_abandon)
 		return false;
 	err = start(&options);
 	if (err && err != RQPI_EBUSY) /* somebody has started it: it is the same one */
@@ -103,6 +107,16 @@ __attribute__((constructor)) static void choose_backend(void)
 bool rqu_sys_in_process(void)
 {
 	return rqu_engine_futex != NULL;
+}
+
+void rqu_sys_cancellable(bool on)
+{
+	engine_cancellable(on);
+}
+
+void rqu_sys_abandon(void)
+{
+	engine_abandon();
 }
 
 /* The engine must find what the C library told only the kernel. */

@@ -191,9 +191,8 @@ struct rqu_wait {
 	struct rqu_queue q;
 	uint32_t ticket; /* q.seq when the wait began */
 	struct rqu_lock *lock;
-	bool plain;	   /* without requeue_pi: sleep in FUTEX_WAIT, lock afterwards */
-	long slice_ms;	   /* look at seq at least this often; 0: no need */
-	bool polls_cancel; /* and be cancelled there, not in the sleep */
+	bool plain;    /* without requeue_pi: sleep in FUTEX_WAIT, lock afterwards */
+	long slice_ms; /* look at seq at least this often; 0: no need */
 	bool (*released)(struct rqu_wait *w); /* is the ticket stale? */
 	void (*forward)(struct rqu_wait *w);  /* pass the signal on */
 	struct rqu_chan *chan;		      /* private: pinned until the wait ends; else NULL */

@@ -20,8 +20,6 @@
 #error "wait.c must be compiled with -fno-exceptions"
 #endif
 
-#define CANCEL_SLICE_MS 20 /* how late a cancellation may be where the futex is in this process */
-
 #define WOKEN 1 /* from a sleep without requeue_pi: released, and the mutex is not ours yet */
 
 /*
@@ -114,8 +112,6 @@ static int sleep_released(struct rqu_wait *w, const struct rqu_deadline *dl)
 	do {
 		until = sleep_until(w, dl, &slice);
 		ret = sleep_once(w, until);
-		if (rqb_unlikely(w->polls_cancel))
-			pthread_testcancel();
 		/*
 		 * A handler ran (plain sleep only), or it was the slice that ended: the wait goes
 		 * on.
@@ -156,18 +152,26 @@ static void on_cancel(void *arg)
 	(void)rqu_lock_reacquire(w->lock, owned);
 }
 
-/*
- * A sleep that must not be cut off: it is done in slices, and the thread is cancelled between two.
- */
-static int sleep_polling(struct rqu_wait *w, const struct rqu_deadline *dl)
+/* Cancelled in a sleep of the engine, which still has us in its queues. */
+static void on_cancel_in_process(void *arg)
+{
+	rqu_sys_abandon();
+	on_cancel(arg);
+}
+
+/* The engine is our own code: it says where in it a thread may be cancelled. */
+static int sleep_in_process(struct rqu_wait *w, const struct rqu_deadline *dl)
 {
 	int ret;
 
-	if (!w->slice_ms || w->slice_ms > CANCEL_SLICE_MS)
-		w->slice_ms = CANCEL_SLICE_MS;
-	w->polls_cancel = true;
-	pthread_cleanup_push(on_cancel, w);
+	pthread_cleanup_push(on_cancel_in_process, w);
+	pthread_testcancel(); /* a wait that need not sleep is a cancellation point, too */
+	rqu_sys_cancellable(true);
 	ret = sleep_released(w, dl);
+	rqu_sys_cancellable(false);
+	/* Without a sleep to the end: what came meanwhile is acted upon, as in a system call. */
+	if (ret < 0)
+		pthread_testcancel();
 	pthread_cleanup_pop(0);
 	return ret;
 }
@@ -189,7 +193,7 @@ static int sleep_cancellable(struct rqu_wait *w, const struct rqu_deadline *dl)
 	if (state != PTHREAD_CANCEL_ENABLE)
 		return sleep_released(w, dl);
 	if (rqb_unlikely(rqu_sys_in_process()))
-		return sleep_polling(w, dl);
+		return sleep_in_process(w, dl);
 	pthread_cleanup_push(on_cancel, w);
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
 	ret = sleep_released(w, dl);

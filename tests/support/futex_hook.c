@@ -231,6 +231,11 @@ static NO_SANITIZE void expect_cancellation(int cmd)
 typedef long futex_fn(uint32_t *, int, uint32_t, const struct timespec *, uint32_t *, uint32_t);
 static _Atomic(futex_fn *) engine;
 
+bool rqt_on_engine(void)
+{
+	return atomic_load(&engine) != NULL;
+}
+
 static NO_SANITIZE long real_futex(const long args[6])
 {
 	futex_fn *fn = atomic_load(&engine);

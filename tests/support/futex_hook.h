@@ -72,4 +72,7 @@ unsigned int rqt_hook_blocking(const struct rqt_hook *hook);
  * errno. */
 long rqt_raw_futex(const volatile void *word, int op, uint32_t val, const void *timeout);
 
+/* Do the library's futex calls go to the engine (RQPI_BACKEND)? */
+bool rqt_on_engine(void);
+
 #endif /* RQT_FUTEX_HOOK_H */

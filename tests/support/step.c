@@ -22,6 +22,7 @@ static struct rqt_step_plan *_Atomic current;
 
 void rqt_need_step(const char *test)
 {
+	rqt_need_kernel(test);
 #ifndef HAVE_STEP
 	rqt_skip(test, "stepping by instruction needs x86-64 and no sanitizer");
 #else

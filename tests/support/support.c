@@ -179,7 +179,14 @@ bool rqt_is_asleep(pid_t tid)
 
 bool rqt_is_asleep_in(struct rqt_thread *t, int cmd)
 {
-	return !rqt_hook_is_stopped(&t->hook) && sleeping_command(atomic_load(&t->tid)) == cmd;
+	int seen = sleeping_command(atomic_load(&t->tid));
+
+	if (rqt_hook_is_stopped(&t->hook))
+		return false;
+	/* The engine's sleepers sleep in a futex call of the engine's own. */
+	if (seen >= 0 && rqt_on_engine())
+		return rqt_hook_begun(&t->hook, cmd) > rqt_hook_ended(&t->hook, cmd);
+	return seen == cmd;
 }
 
 bool rqt_tid_asleep_within(pid_t tid, const _Atomic bool *done, int timeout_ms)
@@ -275,6 +282,13 @@ bool rqt_is_denied(const char *what)
 	const char *env = getenv("RQPI_TEST_DENY");
 
 	return env && strcmp(env, what) == 0;
+}
+
+void rqt_need_kernel(const char *test)
+{
+	if (rqt_on_engine())
+		rqt_skip(test,
+			 "stops threads inside the engine, which holds locks as a kernel does");
 }
 
 void rqt_need_undenied(const char *test, const char *what)
@@ -406,11 +420,16 @@ static void mend_tap(void)
 void rqt_program_begin(void)
 {
 	const char *filter = getenv("RQT_FILTER");
+	const char *want = getenv("RQPI_BACKEND");
 
 	atomic_store(&rqt_main_thread.tid, gettid());
 	rqt_hook_adopt(&rqt_main_thread.hook);
 	mend_tap();
 	rqpi_caps(); /* its probing shall not count as anybody's calls */
+	if (want && strcmp(want, "engine") == 0 && !rqt_on_engine()) {
+		printf("Bail out! RQPI_BACKEND=engine, but the futex is the kernel's\n");
+		exit(1);
+	}
 	if (filter)
 		cmocka_set_test_filter(filter);
 }

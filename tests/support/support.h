@@ -78,6 +78,7 @@ long rqt_kernel_prio(pid_t tid);
 void rqt_need_fifo(const char *test);
 void rqt_need_requeue_pi(const char *test);
 void rqt_need_handlers(const char *test);
+void rqt_need_kernel(const char *test); /* the futex is the kernel's, not the engine's */
 void rqt_need_undenied(const char *test, const char *what);
 void rqt_skip(const char *test, const char *why);
 bool rqt_is_denied(const char *what);
