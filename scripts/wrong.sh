@@ -125,7 +125,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 2' INT TERM
 
 mkdir "$work/pristine"
-sources=$(cd "$root" && echo src/sys/sys_linux.c src/user/*.c)
+sources=$(cd "$root" && echo src/sys/*.c src/user/*.c)
 # shellcheck disable=SC2086 # a list of names without blanks
 compile "$work/pristine" "$root" $sources || die "the library does not build"
 link_library "$work/pristine" "$root" ||
