@@ -29,11 +29,12 @@
 extern "C" {
 #endif
 
-/* What the running kernel offers this process; the bits of rqpi_caps(). */
+/* What the kernel, or the engine in its place, offers this process; the bits of rqpi_caps(). */
 #define RQPI_CAP_PI	    0x1u /* FUTEX_LOCK_PI, FUTEX_TRYLOCK_PI, FUTEX_UNLOCK_PI */
 #define RQPI_CAP_LOCK_PI2   0x2u /* FUTEX_LOCK_PI2: timed locks on CLOCK_MONOTONIC (Linux 5.14) */
 #define RQPI_CAP_REQUEUE_PI 0x4u /* FUTEX_WAIT_REQUEUE_PI and FUTEX_CMP_REQUEUE_PI (Linux 2.6.31) */
 #define RQPI_CAP_ROBUST	    0x8u /* a robust list that rqpi can share with the C library */
+#define RQPI_CAP_ENGINE	    0x10u /* all this by the engine in this process: RQPI_BACKEND */
 
 /*
  * rqpi_caps() - what this kernel lets this process do, found by trying each operation once.

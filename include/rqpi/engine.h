@@ -84,14 +84,15 @@ RQPI_API struct rqpi_engine *rqpi_task_engine(const struct rqpi_task *task);
 /*
  * rqpi_task_exit() - @self ends: its robust list is handled, every PI futex it owns is given to
  * its top waiter with OWNER_DIED set, and from then on its id is that of no task. Context: @self,
- * in no operation. The words must still be mapped. Does not drop the host's reference.
+ * in no operation. The words must still be mapped, and port->find_task() must know it until this
+ * has returned: who looks for it meanwhile waits for the end. Does not drop the host's reference.
  */
 RQPI_API void rqpi_task_exit(struct rqpi_task *self);
 
 /*
  * rqpi_task_abandon() - @task will never return from port->block(), because its stack is gone: its
- * thread was cancelled, and calls this first of all; or it was killed together with its address space,
- * and somebody else calls this, with @words false as its words are out of reach, and then
+ * thread was cancelled, and calls this first of all; or it was killed together with its address
+ * space, and somebody else calls this, with @words false as its words are out of reach, and then
  * rqpi_task_exit(). It leaves its queues as if a signal had ended the operation there and then.
  * Returns: what the operation would; 0: it was woken, or owns the PI futex after all.
  * Context: @task is in block() for an operation of rqpi_futex_call(), and cannot run meanwhile.
@@ -156,10 +157,7 @@ struct rqpi_timespec {
 RQPI_API long rqpi_futex_call(struct rqpi_task *self, uint32_t *uaddr, int op, uint32_t val,
 			      const void *timeout, uint32_t *uaddr2, uint32_t val3);
 
-/*
- * -- rt_mutex: a sleeping lock with priority inheritance, for the host's own use
- * ------------------
- */
+/* -- rt_mutex: a sleeping lock with priority inheritance, for the host's own use --------------- */
 
 #define RQPI_RT_MUTEX_BYTES 64
 
@@ -204,10 +202,7 @@ RQPI_API int rqpi_rt_mutex_wait_proxy_lock(struct rqpi_task *self, struct rqpi_r
 					   const struct rqpi_deadline *deadline);
 RQPI_API bool rqpi_rt_mutex_cleanup_proxy_lock(struct rqpi_task *self, struct rqpi_rt_mutex *mutex);
 
-/*
- * -- looking at it
- * -------------------------------------------------------------------------------
- */
+/* -- looking at it ----------------------------------------------------------------------------- */
 
 /* Gets one line of text, without the newline. */
 typedef void rqpi_print(void *arg, const char *line);

@@ -26,12 +26,12 @@ enum rqpi_event_id {
 	RQPI_EV_ATOMIC,		 /* futex_lock_pi_atomic: uaddr; result; tid it is for */
 	RQPI_EV_REQUEUE_TAKEN,	 /* futex_requeue, granted: uaddr2; tid of the waiter */
 	RQPI_EV_REQUEUE_MOVED,	 /* futex_requeue, moved: uaddr2; tid of the waiter */
-	RQPI_EV_REQUEUE_SKIPPED, /* futex_requeue, is just leaving: uaddr; tid of the waiter */
+	RQPI_EV_REQUEUE_SKIPPED, /* futex_requeue, is just leaving: uaddr2; tid of the waiter */
 	RQPI_EV_START_PROXY,	 /* rt_mutex_start_proxy_lock: lock; result; tid of the waiter */
 	RQPI_EV_HAS_WAITERS,	 /* rt_mutex_start_proxy_lock: lock; the flag, 0 or 1 */
 	RQPI_EV_BLOCKS_ON,	 /* task_blocks_on_rt_mutex: lock; result; tid of the waiter */
-	RQPI_EV_TRY_TAKE,	 /* try_to_take_rt_mutex, refused: lock; tid of the owner or 0 */
-	RQPI_EV_TAKEN,		 /* try_to_take_rt_mutex, assigned: lock; tid of the new owner */
+	RQPI_EV_TRY_TAKE, /* try_to_take_rt_mutex, refused: lock; tid of the owner or 0; to whom */
+	RQPI_EV_TAKEN,	  /* try_to_take_rt_mutex, assigned: lock; tid of the new owner */
 	RQPI_EV_SLOWLOCK, /* rt_mutex_wait_proxy_lock, woken: lock; is waiter->task still set */
 	RQPI_EV_SLOWLOCK_DONE,	/* rt_mutex_wait_proxy_lock: lock; result */
 	RQPI_EV_UNLOCK,		/* rt_mutex_unlock: lock; the HAS_WAITERS flag */
@@ -43,7 +43,7 @@ enum rqpi_event_id {
 	RQPI_EV_SET_PRIO,	/* rt_mutex_setprio: 0; tid; the priority */
 	RQPI_EV_FIXUP,		/* fixup_pi_state_owner: uaddr; old tid; new tid */
 	RQPI_EV_EXIT_LIST,	/* exit_robust_list: uaddr; the word it became */
-	RQPI_EV_EXIT_STATE,	/* exit_pi_state_list: lock; tid */
+	RQPI_EV_EXIT_STATE,	/* exit_pi_state_list: lock; tid of who leaves it */
 	RQPI_EV_WAKE,		/* wake_up_q: 0; tid of the task woken */
 	RQPI_EV_IDS
 };

@@ -131,6 +131,17 @@ static void check_word(struct check *c, const struct rqk_pi_state *ps)
 	expect(c, (uval & RQK_WORD_WAITERS) != 0, "I8 the word has no WAITERS", ps->owner->tid, ps);
 }
 
+/* Its exit writes the words of its robust list, and only then gives its PI states away. */
+static bool is_ending(struct check *c, struct rqpi_task *task)
+{
+	bool ending;
+
+	rqk_lock(c->e, &task->pi_lock);
+	ending = task->life == RQK_EXITING;
+	rqk_unlock(c->e, &task->pi_lock);
+	return ending;
+}
+
 /* @attached: how many of the queued waiters of its key are attached to it. */
 static void check_pi_state(struct check *c, struct rqk_pi_state *ps, uint32_t attached)
 {
@@ -149,7 +160,7 @@ static void check_pi_state(struct check *c, struct rqk_pi_state *ps, uint32_t at
 	if (top && !owner && ps->owner)
 		expect(c, is_waiter_of(&ps->lock, ps->owner), "I1 waiters, and nobody owns it",
 		       top->task ? top->task->tid : 0, ps);
-	if (owner && owner == ps->owner)
+	if (owner && owner == ps->owner && !is_ending(c, owner))
 		check_word(c, ps);
 	check_rt_mutex(c, &ps->lock);
 	rqk_unlock(c->e, &ps->lock.wait_lock);

@@ -47,6 +47,8 @@ unsigned int rqpi_caps(void)
 {
 	unsigned int caps = rqu_sys_caps();
 
+	if (rqu_sys_in_process())
+		caps |= RQPI_CAP_ENGINE;
 	return rqu_robust_supported() ? caps | RQPI_CAP_ROBUST : caps;
 }
 
