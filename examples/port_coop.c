@@ -321,6 +321,7 @@ int coop_spawn(struct coop *coop, struct coop_task *t, uint64_t space, int prio,
 	struct rqpi_task_attr attr = {
 	    .tid = coop->next_tid++,
 	    .space = space,
+	    .kernel = coop->spawn_kernel,
 	    .prio = {.prio = prio},
 	    .cookie = t,
 	};

@@ -54,6 +54,7 @@ struct coop {
 	int bad_for_read;				       /* when read, too */
 	int faults_left; /* so often; then fault_in() has brought it in; < 0: never */
 	void *memory;
+	uint32_t spawn_kernel;	 /* the tasks spawned from now on are kernel threads */
 	size_t stack_bytes;	 /* of the tasks spawned from now on; 0: COOP_STACK */
 	unsigned long raw_locks; /* held by a caller that is no task */
 	/*

@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Is what the documentation shows what the program prints?
 
-doc_output.py DOCUMENT PROGRAM [STATUS]: runs PROGRAM, which must end with STATUS (0 if not said). A
-fenced block of DOCUMENT that comes right after a line <!-- output of NAME -->, NAME being that of
-PROGRAM without its folder, must be in the output, line by line and without a gap. There must be
-at least one. Exit status: 0 all of them are, 1 one is not, 2 cannot look.
+doc_output.py [--update] DOCUMENT PROGRAM [STATUS]: runs PROGRAM, which must end with STATUS (0 if
+not said). A fenced block of DOCUMENT right after a line <!-- output of NAME -->, NAME being that of
+PROGRAM without its folder, must be the paragraph of the output that begins with the same line: up
+to the next empty line. There must be at least one. --update writes the paragraphs into DOCUMENT
+instead. Exit status: 0 all of them are the same, 1 one is not, 2 cannot look; 77 if PROGRAM
+cannot run here and says so with 77.
 """
 
 import difflib
@@ -16,69 +18,76 @@ import sys
 SECONDS = 60
 
 
-def blocks_of(path, name):
-    """Yield (line, lines) of each block that is marked as output of @name."""
-    with open(path, encoding="utf-8") as stream:
-        lines = stream.read().split("\n")
+def blocks_of(lines, name):
+    """Yield (first, end) of each block that is marked as output of @name, without its fences."""
     marker = f"<!-- output of {name} -->"
     for number, line in enumerate(lines):
         if line.strip() != marker:
             continue
-        if number + 1 >= len(lines) or not lines[number + 1].startswith("```"):
-            yield number + 1, None
-            continue
-        end = lines.index("```", number + 2)
-        yield number + 1, lines[number + 2:end]
+        if number + 2 >= len(lines) or not lines[number + 1].startswith("```"):
+            raise ValueError(f"line {number + 1}: no block after the marker")
+        yield number + 2, lines.index("```", number + 2)
 
 
-def find(block, output):
-    return any(output[at:at + len(block)] == block
-               for at in range(len(output) - len(block) + 1))
+def paragraph(output, first_line):
+    """The lines of the output from @first_line to the next empty one. None: there are none."""
+    if not first_line or first_line not in output:
+        return None
+    start = output.index(first_line)
+    return output[start:output.index("", start)]
 
 
-def explain(block, output):
-    """The block beside what the program prints from the block's first line on."""
-    at = output.index(block[0]) if block[0] in output else 0
-    return difflib.unified_diff(block, output[at:at + len(block)], "documented", "printed",
-                                lineterm="")
-
-
-def main():
-    if len(sys.argv) not in (3, 4):
-        sys.exit("usage: doc_output.py DOCUMENT PROGRAM [STATUS]")
-    path, program = sys.argv[1:3]
-    wanted = int(sys.argv[3]) if len(sys.argv) == 4 else 0
-    name = os.path.basename(program)
+def run(program, wanted):
+    """Its output, with an empty line at the end. None: it ended otherwise."""
     done = subprocess.run([program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
                           timeout=SECONDS)
     if done.returncode == 77:
         print(done.stdout, end="")
-        return 77
+        sys.exit(77)
     if done.returncode != wanted:
         print(done.stdout, end="")
-        print(f"{name} ended with status {done.returncode}, not {wanted}")
+        print(f"{program} ended with status {done.returncode}, not {wanted}")
+        return None
+    return done.stdout.rstrip("\n").split("\n") + [""]
+
+
+def main(args):
+    update = args[:1] == ["--update"]
+    args = args[1:] if update else args
+    if len(args) not in (2, 3):
+        raise ValueError("usage: doc_output.py [--update] DOCUMENT PROGRAM [STATUS]")
+    path, program = args[:2]
+    name = os.path.basename(program)
+    output = run(program, int(args[2]) if len(args) == 3 else 0)
+    if output is None:
         return 1
-    output = done.stdout.split("\n")
+    with open(path, encoding="utf-8") as stream:
+        lines = stream.read().split("\n")
     found = bad = 0
-    for line, block in blocks_of(path, name):
+    for start, end in reversed(list(blocks_of(lines, name))):
         found += 1
-        if not block:
-            print(f"{path}:{line}: no block after the marker")
+        block = lines[start:end]
+        printed = paragraph(output, block[0] if block else "")
+        if printed is None:
+            print(f"{path}:{start + 1}: {name} prints no paragraph that begins so")
             bad += 1
-        elif not find(block, output):
-            print(f"{path}:{line}: {name} prints something else")
-            print("\n".join(explain(block, output)))
+        elif printed != block and update:
+            lines[start:end] = printed
+        elif printed != block:
+            print(f"{path}:{start + 1}: {name} prints something else")
+            print("\n".join(difflib.unified_diff(block, printed, "documented", "printed",
+                                                 lineterm="")))
             bad += 1
-    if not found:
-        print(f"{path}: shows no output of {name}")
-    else:
-        print(f"{path}: {found} blocks of output of {name}, {bad} of them wrong")
+    if update:
+        with open(path, "w", encoding="utf-8") as stream:
+            stream.write("\n".join(lines))
+    print(f"{path}: {found} blocks of output of {name}, {bad} of them wrong")
     return 1 if bad or not found else 0
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        sys.exit(main(sys.argv[1:]))
     except (OSError, ValueError, subprocess.SubprocessError) as error:
         print(f"doc_output: {error}", file=sys.stderr)
         sys.exit(2)
