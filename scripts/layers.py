@@ -34,6 +34,8 @@ INCLUDES = {
     "src/host/": ["src/base/", *ENGINE_API, PUBLIC + "host.h"],
     "src/user/": ["src/sys/sys.h", "src/base/", *USER_HALF],
     "src/shim/": ["src/user/", "src/sys/sys.h", "src/base/", *USER_HALF, PUBLIC + "host.h"],
+    # The preload of the engine: above the host port, not above the user half.
+    "src/shim/futex_shim.c": ["src/host/", "src/base/", *ENGINE_API, PUBLIC + "host.h"],
     "sim/": [PUBLIC, "src/base/", "src/engine/inspect.h", "src/sys/sys.h", "src/user/"],
     "bench/": [PUBLIC, "src/sys/sys.h", "src/base/", "tools/rqpi/"],
     "tools/rqpi/": [PUBLIC, "bench/", "src/base/", "sim/sim.h"],
@@ -56,6 +58,7 @@ DEFINES = {
     "src/host/": r"rqh_|rqpi_",
     "src/user/": r"rqu_|rqpi_",
     "src/shim/": r"shim_|rqpi_preload_|pthread_",
+    "src/shim/futex_shim.c": r"syscall$|nice$|sched_\w+$|setpriority$|pthread_|rqpi_",
     "sim/": r"rqs_",
 }
 
@@ -66,14 +69,21 @@ ASKS = {
     "src/base/": (r"rqb_|rqs_point$", "freestanding"),
     "src/engine/": (r"rqk_|rqb_|rqpi_|rqs_point$", "freestanding"),
     "src/sys/": (r"rqu_|rqb_|rqpi_|rqs_point$", "hosted"),
+    "src/host/": (r"rqh_|rqb_|rqpi_|rqs_point$", "hosted"),
     "src/user/": (r"rqu_|rqb_|rqpi_|rqs_point$", "hosted"),
     "src/shim/": (r"rqu_|rqb_|rqpi_|rqs_point$", "hosted"),
+    "src/shim/futex_shim.c": (r"rqh_|rqb_|rqpi_|rqs_point$", "hosted"),
 }
 FREESTANDING = re.compile(
     r"mem(cpy|set|move|cmp)$|_GLOBAL_OFFSET_TABLE_$|__stack_chk_fail|__(asan|tsan|ubsan)_")
 
 # Library: what it may export. The preload has one name of its own, by which it can be found.
-EXPORTS = {"librqpi.so": r"rqpi_", "librqpi-preload.so": r"pthread_|rqpi_preload_active$"}
+EXPORTS = {
+    "librqpi.so": r"rqpi_",
+    "librqpi-preload.so": r"pthread_|rqpi_preload_active$",
+    "librqpi-engine.so": r"rqpi_",
+    "librqpi-futex-preload.so": r"syscall$|nice$|sched_\w+$|setpriority$|pthread_|rqpi_",
+}
 
 # What only one place below src/ and include/ may hold: (rule, pattern, the file, or a tuple of them; a
 # name that ends in / is a whole folder).
