@@ -16,9 +16,15 @@ static const struct {
 	const char *name;
 	bool (*ask)(const struct bench_options *opt, struct bench_report *rep);
 } questions[] = {
-    {"uncontended", bench_ask_uncontended}, {"wake", bench_ask_wake},	{"herd", bench_ask_herd},
-    {"inversion", bench_ask_inversion},	    {"queue", bench_ask_queue},
+    {"uncontended", bench_ask_uncontended},
+    {"wake", bench_ask_wake},
+    {"herd", bench_ask_herd},
+    {"inversion", bench_ask_inversion},
+    {"queue", bench_ask_queue},
+    {"engine", bench_ask_engine},
 };
+
+#define QUESTION_NAMES "uncontended, wake, herd, inversion, queue, engine, all"
 
 enum { QUESTIONS = (int)(sizeof(questions) / sizeof(questions[0])) };
 
@@ -102,8 +108,7 @@ static const char *pick_question(poptContext context)
 	const char *name = poptGetArg(context), *more = name ? poptGetArg(context) : NULL;
 
 	if (!name || more) {
-		fprintf(stderr,
-			"rqpi bench: %s%s; one of uncontended, wake, herd, inversion, queue, all\n",
+		fprintf(stderr, "rqpi bench: %s%s; one of " QUESTION_NAMES "\n",
 			more ? "too many arguments: " : "no benchmark named", more ? more : "");
 		return "";
 	}
@@ -113,10 +118,7 @@ static const char *pick_question(poptContext context)
 		if (!strcmp(name, questions[i].name))
 			return questions[i].name;
 	}
-	fprintf(
-	    stderr,
-	    "rqpi bench: no benchmark %s; one of uncontended, wake, herd, inversion, queue, all\n",
-	    name);
+	fprintf(stderr, "rqpi bench: no benchmark %s; one of " QUESTION_NAMES "\n", name);
 	return "";
 }
 
@@ -142,7 +144,8 @@ int cmd_bench(int argc, char **argv)
 
 	argv[0] = (char[]){"rqpi bench"}; /* for popt's usage line */
 	context = poptGetContext("rqpi", argc, (const char **)argv, table, 0);
-	poptSetOtherOptionHelp(context, "[OPTION...] uncontended|wake|herd|inversion|queue|all");
+	poptSetOtherOptionHelp(context,
+			       "[OPTION...] uncontended|wake|herd|inversion|queue|engine|all");
 	code = poptGetNextOpt(context);
 	opt.json = json;
 	if (code < -1) {

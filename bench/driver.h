@@ -18,6 +18,8 @@ enum bench_impl {
 	BENCH_NATIVE,
 	BENCH_REQUEUE,
 	BENCH_FUTEX,
+	BENCH_LINUX,
+	BENCH_ENGINE,
 	BENCH_IMPLS,
 };
 
@@ -175,5 +177,6 @@ bool bench_ask_wake(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_herd(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_inversion(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_queue(const struct bench_options *opt, struct bench_report *rep);
+bool bench_ask_engine(const struct bench_options *opt, struct bench_report *rep);
 
 #endif /* BENCH_DRIVER_H */

@@ -11,7 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const bench_impl_name[BENCH_IMPLS] = {"glibc", "preload", "native", "requeue", "futex"};
+const char *const bench_impl_name[BENCH_IMPLS] = {"glibc", "preload", "native", "requeue",
+						  "futex", "linux",   "engine"};
 
 struct bench_case *bench_cases_new(size_t n)
 {

@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { STACK_BYTES = 64 * 1024 };
+enum { STACK_BYTES = 64 * 1024, SMALL_STACK_BYTES = 32 * 1024 };
 
 void work_die(const char *what, int code)
 {
@@ -76,7 +76,7 @@ void work_set_prio(int prio)
 		work_die("SCHED_FIFO", err);
 }
 
-pthread_t work_start(void *(*run)(void *), void *arg, int prio, int cpu)
+static pthread_t start(void *(*run)(void *), void *arg, int prio, int cpu, size_t stack)
 {
 	struct sched_param param = {.sched_priority = prio};
 	pthread_attr_t attr;
@@ -85,7 +85,7 @@ pthread_t work_start(void *(*run)(void *), void *arg, int prio, int cpu)
 	int err;
 
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
+	pthread_attr_setstacksize(&attr, stack);
 	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
 	pthread_attr_setschedpolicy(&attr, prio ? SCHED_FIFO : SCHED_OTHER);
 	pthread_attr_setschedparam(&attr, &param);
@@ -99,6 +99,16 @@ pthread_t work_start(void *(*run)(void *), void *arg, int prio, int cpu)
 		work_die("starting a thread", err);
 	pthread_attr_destroy(&attr);
 	return thread;
+}
+
+pthread_t work_start(void *(*run)(void *), void *arg, int prio, int cpu)
+{
+	return start(run, arg, prio, cpu, STACK_BYTES);
+}
+
+pthread_t work_start_small(void *(*run)(void *), void *arg, int prio, int cpu)
+{
+	return start(run, arg, prio, cpu, SMALL_STACK_BYTES);
 }
 
 void work_join(pthread_t thread)
@@ -185,12 +195,13 @@ const char *work_parse_args(struct work_args *args, char **words)
 	    {"cross", &args->cross, 0, 1},
 	    {"held", &args->held, 0, 1},
 	    {"samples", &args->samples, 1, 1000000},
-	    {"waiters", &args->waiters, 1, 4096},
+	    {"waiters", &args->waiters, 1, 16384},
 	    {"prio", &args->prio, 0, 95},
 	    {"hog", &args->hog_ms, 1, 500},
 	    {"order", &args->order, 0, 1},
 	    {"pairs", &args->pairs, 1, 16},
 	    {"ms", &args->ms, 1, 60000},
+	    {"part", &args->part, 0, WORK_PARTS - 1},
 	    {"limit", &args->limit, 1, 600},
 	};
 

@@ -55,6 +55,8 @@ static const struct {
     {"queue", "glibc", work_queue_pthread},
     {"queue", "preload", work_queue_pthread},
     {"queue", "native", work_queue_native},
+    {"engine", "linux", work_engine_linux},
+    {"engine", "engine", work_engine_engine},
 };
 
 /* A preload that did not load would pass for ours with glibc's figures, and the other way round. */

@@ -23,17 +23,21 @@
 struct work_args {
 	int cpu;     /* everything, or the one side of it, runs here */
 	int cpu2;    /* a second CPU, or -1 */
-	int cross;   /* wake: the waiter on cpu2;  herd: all threads on both CPUs */
+	int cross;   /* wake, engine: one thread on cpu2;  herd: all threads on both CPUs */
 	int held;    /* wake: signal with the mutex held */
 	int samples; /* batches, wake-ups, broadcasts or rounds */
-	int waiters; /* herd */
-	int prio;    /* herd: of the broadcaster;  queue: of all threads, 0 is SCHED_OTHER */
+	int waiters; /* herd, engine */
+	int prio;    /* herd: of the broadcaster;  queue, engine: of all, 0 is SCHED_OTHER */
 	int hog_ms;  /* inversion */
 	int order;   /* inversion: scenario order, else group */
 	int pairs;   /* queue */
 	int ms;	     /* queue: for how long */
+	int part;    /* engine: enum work_part */
 	int limit;   /* seconds until the watchdog ends the process */
 };
+
+/* Those of the engine question, see work_engine.c. */
+enum work_part { WORK_PART_CALLS, WORK_PART_REQUEUE, WORK_PART_HANDS, WORK_PARTS };
 
 /* The implementations; each defines its own set of these, see impl.h. */
 #define WORK_DECLARE(impl)                                          \
@@ -48,6 +52,11 @@ WORK_DECLARE(native);
 void work_wake_requeue(const struct work_args *args);
 void work_herd_requeue(const struct work_args *args);
 void work_wake_futex(const struct work_args *args);
+/* One futex against the other. */
+void work_engine_linux(const struct work_args *args);
+void work_engine_engine(const struct work_args *args);
+void work_requeue_linux(const struct work_args *args);
+void work_requeue_engine(const struct work_args *args);
 
 /*
  * work_die() - say on stderr what went wrong (@code: an errno value or 0) and end the process with
@@ -77,8 +86,10 @@ void work_set_prio(int prio);
 /*
  * work_start() - a thread on @cpu (-1: where the caller may run) at SCHED_FIFO @prio (0:
  * SCHED_OTHER).
+ * work_start_small() - the same with a stack that ten thousand threads may have.
  */
 pthread_t work_start(void *(*run)(void *), void *arg, int prio, int cpu);
+pthread_t work_start_small(void *(*run)(void *), void *arg, int prio, int cpu);
 void work_join(pthread_t thread);
 
 void work_nap(uint64_t ns);

@@ -112,7 +112,7 @@ static int fault_in(void *ctx, uint32_t *uaddr, bool write)
 	step(coop);
 	if (coop->on_fault)
 		coop->on_fault(coop, uaddr);
-	if (uaddr != coop->bad || coop->faults_left < 0)
+	if (!uaddr || uaddr != coop->bad || coop->faults_left < 0)
 		return -RQPI_EFAULT;
 	if (coop->faults_left > 0)
 		coop->faults_left--;

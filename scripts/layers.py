@@ -5,7 +5,7 @@
 layers.py [BUILD-DIR]: without a BUILD-DIR only the source is looked at. An arrow points down only:
 
     tools/rqpi tests bench  ->  src/shim  ->  src/user  ->  src/sys  ->  src/base  ->  include/rqpi
-                                              src/host  ->  src/engine (by include/rqpi)  ->  src/base
+    src/host  ->  src/engine (by include/rqpi alone)  ->  src/base
 
 The tables below are the rules; to change a layer, change them in the same commit and say why.
 Exit status: 0 all kept, 1 a rule is broken, 2 cannot look.
@@ -85,8 +85,8 @@ EXPORTS = {
     "librqpi-futex-preload.so": r"syscall$|nice$|sched_\w+$|setpriority$|pthread_|rqpi_",
 }
 
-# What only one place below src/ and include/ may hold: (rule, pattern, the file, or a tuple of them; a
-# name that ends in / is a whole folder).
+# What only one place below src/ and include/ may hold: (rule, pattern, the file, or a tuple of
+# them; a name that ends in / is a whole folder).
 ONLY_IN = [
     ("atomic builtins only in src/base/atomic.h",
      r"\b__atomic_\w+|\b__sync_\w+|\b_Atomic\b|\batomic_\w+\s*\(|<stdatomic\.h>",

@@ -193,7 +193,8 @@ def main():
                 check_pattern(text, PROMISE, "needs an issue number, as in (#12)"))
     report.rule("no path of one machine", check_pattern(text, MACHINE, "a path of one machine"))
     check_headers(report, text)
-    report.rule("the symbol map has what the headers declare", check_map(USER_MAP, False) + check_map(ENGINE_MAP, True))
+    report.rule("the symbol map has what the headers declare",
+                check_map(USER_MAP, False) + check_map(ENGINE_MAP, True))
     report.rule("one version number", check_version())
     return 1 if report.failed else 0
 

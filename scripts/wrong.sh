@@ -7,7 +7,8 @@
 # where the mistake needs a poorer kernel, "Deny: operations" (see tests/support/deny.c). For each
 # patch: the case must pass with the library as it is; the patch must apply to a copy of the
 # sources; and with the library built from that copy the case must fail, crash or hang. The test
-# programs are those of BUILD_DIR, unchanged.
+# programs are those of BUILD_DIR, unchanged. A patch in tests/wrong/engine/ is for the engine: its
+# test is tests/engine/PROGRAM.c, linked here with the engine as it is, and as patched.
 # Output: TAP. Exit status: 0 every mistake was found, 1 one was not, 2 cannot run.
 # Environment: CC (default cc), WRONG_JOBS (default: processors), WRONG_SECONDS (default 4) that a
 # hang may take.
@@ -44,10 +45,25 @@ link_library()
 		-Wl,--version-script="$2/src/user/librqpi.map" "$1"/*.o -lpthread
 }
 
-# run_case LIB_DIR TEST CASE DENY LOG: the case's exit status
+# link_engine_test OUT_DIR TEST: OUT_DIR/TEST, with the engine's objects there
+link_engine_test()
+{
+	"${CC:-cc}" -std=gnu11 -O1 -g -I"$root" -I"$root/include" -o "$1/$2" \
+		"$root/tests/engine/$2.c" "$1"/*.o -lcmocka
+}
+
+# link_patched DIR PATCH TEST: what the patched objects of DIR/lib are part of
+link_patched()
+{
+	case $2 in
+	*/engine/*) link_engine_test "$1/lib" "$3" ;;
+	*) link_library "$1/lib" "$1" ;;
+	esac
+}
+
+# run_case LIB_DIR PROGRAM CASE DENY LOG: the case's exit status
 run_case()
 {
-	set -- "$1" "$build/tests/user/$2" "$3" "$4" "$5"
 	(
 		export LD_LIBRARY_PATH="$1" RQT_FILTER="$3" CMOCKA_MESSAGE_OUTPUT=TAP
 		export RQT_WATCHDOG="${WRONG_SECONDS:-4}" RQT_STRIDE=1
@@ -68,13 +84,24 @@ check_patch()
 	case=$(one_header "$patch" Case)
 	deny=$(one_header "$patch" Deny)
 	what=$(one_header "$patch" Breaks)
-	if [ -z "$test" ] || [ -z "$case" ] || [ -z "$what" ] ||
-		[ ! -x "$build/tests/user/$test" ]; then
+	pristine=$2/pristine
+	right=$build/tests/user/$test
+	wrong=$right
+	mkdir -p "$dir/lib" "$dir/right"
+	case $patch in
+	*/engine/*)
+		pristine=$2/engine
+		right=$dir/right/$test
+		wrong=$dir/lib/$test
+		cp "$pristine"/*.o "$dir/right/"
+		link_engine_test "$dir/right" "$test" >"$dir/right.log" 2>&1
+		;;
+	esac
+	if [ -z "$test" ] || [ -z "$case" ] || [ -z "$what" ] || [ ! -x "$right" ]; then
 		echo "not ok $name - its header names no test that exists"
 		return
 	fi
-	mkdir -p "$dir/lib"
-	run_case "$2/pristine" "$test" "$case" "$deny" "$dir/right.log"
+	run_case "$pristine" "$right" "$case" "$deny" "$dir/right.log"
 	status=$?
 	if grep -q "^ok 1 # SKIP" "$dir/right.log"; then
 		echo "skip $name - $(sed -n 's/^# SKIP //p' "$dir/right.log" | head -n 1)"
@@ -90,16 +117,16 @@ check_patch()
 		echo "not ok $name - the patch does not apply"
 		return
 	fi
-	cp "$2"/pristine/*.o "$dir/lib/"
+	cp "$pristine"/*.o "$dir/lib/"
 	changed=$(sed -n 's,^+++ b/\(src/[^ ]*\.c\).*,\1,p' "$patch")
 	# shellcheck disable=SC2086 # a list of names without blanks
 	if ! compile "$dir/lib" "$dir" $changed >"$dir/cc.log" 2>&1 ||
-		! link_library "$dir/lib" "$dir" >>"$dir/cc.log" 2>&1; then
+		! link_patched "$dir" "$patch" "$test" >>"$dir/cc.log" 2>&1; then
 		cat "$dir/cc.log" >&2
 		echo "not ok $name - the patched library does not build"
 		return
 	fi
-	if run_case "$dir/lib" "$test" "$case" "$deny" "$dir/wrong.log"; then
+	if run_case "$dir/lib" "$wrong" "$case" "$deny" "$dir/wrong.log"; then
 		echo "not ok $name - $test $case stays green, but: $what"
 	else
 		echo "ok $name - $test $case is red; $what"
@@ -117,7 +144,7 @@ if [ "${1:-}" = "--one" ]; then
 	exit 0
 fi
 
-[ $# -ge 1 ] || set -- "$root"/tests/wrong/*.patch
+[ $# -ge 1 ] || set -- "$root"/tests/wrong/*.patch "$root"/tests/wrong/engine/*.patch
 [ -e "$1" ] || die "no patches"
 command -v patch >/dev/null || die "needs the program patch (Debian: apt-get install patch)"
 work=$(mktemp -d) || die "no temporary directory"
@@ -130,6 +157,11 @@ sources=$(cd "$root" && echo src/sys/*.c src/user/*.c)
 compile "$work/pristine" "$root" $sources || die "the library does not build"
 link_library "$work/pristine" "$root" ||
 	die "the library does not build"
+mkdir "$work/engine"
+sources="$(cd "$root" && echo src/engine/*.c) src/base/tree.c examples/port_coop.c"
+sources="$sources tests/engine/stage.c tests/engine/race.c"
+# shellcheck disable=SC2086 # a list of names without blanks
+compile "$work/engine" "$root" $sources || die "the engine does not build"
 
 echo "1..$#"
 printf '%s\n' "$@" |

@@ -168,7 +168,11 @@ static RQK_UNCHECKED int lock_both(struct turn *t)
 		rqk_unlock(e, &task->pi_lock);
 		e->port->relax(e->ctx);
 	}
-	if (t->lock == w->orig_lock || rqk_rt_owner(t->lock) == w->top_task) {
+	/*
+	 * A walk that only passes a priority on must not stop here: it comes by while the cycle is
+	 * being undone, and ends where nothing changes any more.
+	 */
+	if (w->detect && (t->lock == w->orig_lock || rqk_rt_owner(t->lock) == w->top_task)) {
 		rqk_unlock(e, &t->lock->wait_lock);
 		rqk_unlock(e, &task->pi_lock);
 		rqk_trace(e, w->self, RQPI_EV_CHAIN_DEADLOCK, t->lock, 0, task->tid);

@@ -52,14 +52,16 @@ static bool more_urgent_pi(const struct rqb_node *a, const struct rqb_node *b)
 			       &rqb_entry(b, struct rqk_waiter, pi)->pi_prio);
 }
 
+/* By the levels that locks know: a nice value is inherited only when a waiter comes. */
 static bool inherits_right(const struct rqpi_task *task)
 {
 	const struct rqk_waiter *top = rqk_top_pi_waiter(task);
 	const struct rqpi_prio *best = &task->own;
 
-	if (top && top->pi_prio.prio < best->prio)
+	if (top && rqk_prio_before(&top->pi_prio, best))
 		best = &top->pi_prio;
-	return task->eff.prio == best->prio && rqb_tree_valid(&task->pi_waiters, more_urgent_pi);
+	return rqk_prio_equal(&task->eff, best) &&
+	       rqb_tree_valid(&task->pi_waiters, more_urgent_pi);
 }
 
 static void check_waiter(struct check *c, struct rqk_rt_mutex *lock, struct rqk_waiter *waiter)

@@ -156,7 +156,7 @@ static int fixup_once(struct rqpi_task *self, uint32_t *uaddr, struct rqk_pi_sta
 		if (rqk_trylock_rt(self, &ps->lock))
 			return 1;
 		new_owner = rightful_owner(&ps->lock);
-		rqk_assert(e, new_owner && new_owner != self);
+		rqk_assert(e, new_owner);
 	}
 	ret = self->no_words ? -RQPI_EFAULT : write_owner(e, uaddr, new_owner->tid, !ps->owner);
 	if (ret)
@@ -256,7 +256,8 @@ static long finish_lock(struct rqpi_task *self, struct rqk_bucket *hb, long ret)
 	fixed = rqk_fixup_owner(self, self->pi_word, hb, ret == 0);
 	if (fixed)
 		ret = fixed < 0 ? fixed : 0;
-	rqk_unqueue(hb, &self->q);
+	if (rqk_queued(&self->q)) /* else an unlock has found us leaving */
+		rqk_unqueue(hb, &self->q);
 	rqk_detach(&self->q);
 	return ret == -RQPI_EINTR ? -RQPI_ERESTARTNOINTR : ret;
 }
@@ -331,8 +332,6 @@ static int give_to_top(struct rqpi_task *self, uint32_t *uaddr, uint32_t uval,
 	uint32_t seen;
 	int ret;
 
-	if (!top)
-		return -RQPI_EAGAIN; /* they are all just leaving */
 	ret = e->port->cmpxchg(e->ctx, uaddr, uval, RQK_WORD_WAITERS | top->task->tid, &seen);
 	if (ret)
 		return ret;
@@ -348,9 +347,37 @@ static int give_to_top(struct rqpi_task *self, uint32_t *uaddr, uint32_t uval,
 	return 0;
 }
 
+/*
+ * There are waiters in the bucket, and none on the rt_mutex: all of them have given up, and are
+ * held up by a page that they must write to. They are not waited for; they find themselves
+ * unqueued.
+ */
+static int unlock_behind_leavers(struct rqpi_task *self, uint32_t *uaddr, uint32_t uval,
+				 struct rqk_bucket *hb, struct rqk_futex_q *q,
+				 struct rqk_wakes *wakes)
+    RQK_REQUIRES(hb->lock, q->pi_state->lock.wait_lock)
+{
+	struct rqk_pi_state *ps = q->pi_state;
+	int ret = change_word(self->engine, uaddr, uval, 0);
+
+	if (ret)
+		return ret;
+	while (q) {
+		struct rqk_futex_q *next = rqk_next(q);
+
+		if (q->pi_state == ps)
+			rqk_unqueue(hb, q);
+		q = next;
+	}
+	rqk_set_pi_owner(ps, NULL);
+	rqk_unlock_rt(self, &ps->lock, wakes);
+	return 0;
+}
+
 /* With the bucket locked. */
 static RQK_UNCHECKED int unlock_locked(struct rqpi_task *self, uint32_t *uaddr, uint32_t uval,
-				       struct rqk_futex_q *top, struct rqk_wakes *wakes)
+				       struct rqk_bucket *hb, struct rqk_futex_q *top,
+				       struct rqk_wakes *wakes)
 {
 	struct rqpi_engine *e = self->engine;
 	struct rqk_pi_state *ps;
@@ -369,8 +396,10 @@ static RQK_UNCHECKED int unlock_locked(struct rqpi_task *self, uint32_t *uaddr, 
 	rqk_lock(e, &ps->lock.wait_lock);
 	if (ps->owner != self)
 		ret = -RQPI_EINVAL;
-	else
+	else if (rqk_rt_top(&ps->lock))
 		ret = give_to_top(self, uaddr, uval, ps, wakes);
+	else
+		ret = unlock_behind_leavers(self, uaddr, uval, hb, top, wakes);
 	rqk_unlock(e, &ps->lock.wait_lock);
 	return ret;
 }
@@ -399,7 +428,7 @@ RQK_UNCHECKED long rqk_unlock_pi(struct rqpi_task *self, const struct rqk_call *
 		hb = rqk_bucket(e, &key);
 		rqk_lock(e, &hb->lock);
 		top = rqk_first(hb, &key);
-		ret = unlock_locked(self, call->uaddr, uval, top, &wakes);
+		ret = unlock_locked(self, call->uaddr, uval, hb, top, &wakes);
 		rqk_unlock(e, &hb->lock);
 		if (ret == -RQPI_EFAULT)
 			ret = e->port->fault_in(e->ctx, call->uaddr, true);

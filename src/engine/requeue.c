@@ -190,17 +190,17 @@ static RQK_UNCHECKED int start_proxy(struct mover *m, struct rqk_futex_q *q)
 
 	rqk_lock(e, &lock->wait_lock);
 	ret = rqk_start_proxy_lock(m->self, lock, task, &m->wakes);
-	/*
-	 * It is the waiter that is taken off again, not the task that runs here (CVE-2026-43499).
-	 */
-	if (ret < 0)
+	if (ret == 0) {
+		move(m, q);
+		rqk_wake_if_next(lock, task, &m->wakes);
+	} else if (ret < 0) {
+		/* The waiter is taken off again, not the task that runs here (CVE-2026-43499). */
 		rqk_remove_waiter(m->self, lock, &task->waiter, &m->wakes);
+	}
 	rqk_unlock(e, &lock->wait_lock);
 	if (ret == 1) {
 		grant(m, q);
-	} else if (ret == 0) {
-		move(m, q);
-	} else {
+	} else if (ret < 0) {
 		rqk_detach(q);
 		rqk_requeue_finish(m->self, q, RQK_REQUEUE_NONE);
 	}
@@ -392,7 +392,8 @@ static RQK_UNCHECKED long finish_moved(struct rqpi_task *self, const struct rqpi
 	fixed = rqk_fixup_owner(self, self->pi_word, hb, ret == 0);
 	if (fixed)
 		ret = fixed < 0 ? fixed : 0;
-	rqk_unqueue(hb, q);
+	if (rqk_queued(q)) /* else an unlock has found us leaving */
+		rqk_unqueue(hb, q);
 	rqk_detach(q);
 	rqk_unlock(e, &hb->lock);
 	/* The first word is over; user space looks at its condition and comes again. */

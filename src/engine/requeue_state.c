@@ -74,8 +74,9 @@ void rqk_requeue_finish(struct rqpi_task *self, struct rqk_futex_q *q, enum rqk_
 }
 
 /*
- * The waiter wants to leave; @hb is the bucket it went to sleep in. What it is now: IGNORE (it may),
- * DONE or LOCKED (it has been moved). Whoever claimed it holds that bucket until he is through.
+ * The waiter wants to leave; @hb is the bucket it went to sleep in. What it is now: IGNORE (it
+ * may), DONE or LOCKED (it has been moved). Whoever claimed it holds that bucket until he is
+ * through.
  */
 enum rqk_requeue_state rqk_requeue_leave(struct rqpi_task *self, struct rqk_bucket *hb)
 {

@@ -376,6 +376,10 @@ bool rqk_try_to_take(struct rqpi_task *self, struct rqk_rt_mutex *lock, struct r
 int rqk_start_proxy_lock(struct rqpi_task *self, struct rqk_rt_mutex *lock, struct rqpi_task *task,
 			 struct rqk_wakes *wakes) RQK_REQUIRES(lock->wait_lock);
 
+/* The other task that was queued by proxy: wake it if @lock is waiting for it to come. */
+void rqk_wake_if_next(struct rqk_rt_mutex *lock, struct rqpi_task *task, struct rqk_wakes *wakes)
+    RQK_REQUIRES(lock->wait_lock);
+
 /*
  * rt_mutex_wait_proxy_lock(): sleep until @self owns @lock, or for the first reason not to. @err:
  * such a reason that is known already (it only counts if the lock cannot be had at once), or 0.

@@ -107,10 +107,17 @@ bool rqk_try_to_take(struct rqpi_task *self, struct rqk_rt_mutex *lock, struct r
 	rqk_lock(e, &task->pi_lock);
 	if (waiter)
 		task->blocked_on = NULL;
+	/*
+	 * @task is at least as urgent as who waits behind it, unless it has just been made less
+	 * so. (Its nice value may be worse: that is inherited when a waiter comes, as in Linux,
+	 * not here.)
+	 */
 	if (top) {
 		rqk_enqueue_pi(task, top);
-		rqk_adjust_prio(task);
-		rqk_apply_prio(task);
+		if (rqk_prio_before(&top->prio, &task->eff)) {
+			rqk_adjust_prio(task);
+			rqk_apply_prio(task);
+		}
 	}
 	rqk_unlock(e, &task->pi_lock);
 	rqb_store_bits(&lock->owner, (uintptr_t)task | (top ? RQK_HAS_WAITERS : 0));
@@ -221,6 +228,23 @@ int rqk_start_proxy_lock(struct rqpi_task *self, struct rqk_rt_mutex *lock, stru
 	if (ret && !rqk_rt_owner(lock) && rqb_node_linked(&task->waiter.tree))
 		ret = 0;
 	return ret;
+}
+
+/*
+ *   requeuer                            somebody else
+ *   try_to_take: @task, no more urgent
+ *   than the one woken to take @lock,
+ *   may not
+ *                                       makes @task the most urgent
+ *   queues @task: now it is the top
+ *   waiter, and nobody has woken it
+ *
+ * Or it was woken in between, and did not know yet what for.
+ */
+void rqk_wake_if_next(struct rqk_rt_mutex *lock, struct rqpi_task *task, struct rqk_wakes *wakes)
+{
+	if (!rqk_rt_owner(lock) && rqk_rt_top(lock) == &task->waiter)
+		rqk_wake_later(wakes, task);
 }
 
 void rqk_remove_waiter(struct rqpi_task *self, struct rqk_rt_mutex *lock, struct rqk_waiter *waiter,
@@ -438,6 +462,8 @@ int rqpi_rt_mutex_start_proxy_lock(struct rqpi_rt_mutex *mutex, struct rqpi_task
 	ret = rqk_start_proxy_lock(task, lock, task, &wakes);
 	if (ret < 0)
 		rqk_remove_waiter(task, lock, &task->waiter, &wakes);
+	else
+		rqk_wake_if_next(lock, task, &wakes);
 	rqk_unlock(e, &lock->wait_lock);
 	rqk_wake_now(e, task, &wakes);
 	return ret;

@@ -137,6 +137,7 @@ void rqpi_task_set_prio(struct rqpi_task *task, const struct rqpi_prio *prio)
 	rqk_lock(e, &task->pi_lock);
 	task->own = *prio;
 	rqk_adjust_prio(task);
+	task->applied.prio = INT32_MIN; /* told in any case: what is beneath has changed */
 	rqk_apply_prio(task);
 	waiter = task->blocked_on;
 	/* An equal priority keeps its place in the queue. */

@@ -239,8 +239,10 @@ static int do_wake_op(struct rqpi_engine *e, uint32_t *uaddr, const struct wake_
 	uint32_t old;
 	uint32_t new;
 	uint32_t seen;
-	int ret = e->port->load(e->ctx, uaddr, &old);
+	int ret = new_value(w, 0, &new); /* an operation that there is not needs no word */
 
+	if (!ret)
+		ret = e->port->load(e->ctx, uaddr, &old);
 	while (!ret) {
 		ret = new_value(w, old, &new);
 		if (ret)

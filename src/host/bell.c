@@ -2,13 +2,13 @@
 /*
  * bell.c - a sleep that ends for a wake-up or a signal, whichever comes, with all signals blocked.
  *
- * Called by park.c when signals are held back. The thread polls three descriptors of its own: a bell,
- * a signalfd, and, for deadlines on CLOCK_REALTIME, a timer that sees the clock being set. With the
- * signals blocked from before the word was compared until after the engine is left, there is no
- * moment at which a handler could run unnoticed.
+ * Called by park.c when signals are held back. The thread polls three descriptors of its own: a
+ * bell, a signalfd, and, for deadlines on CLOCK_REALTIME, a timer that sees the clock being set.
+ * With the signals blocked from before the word was compared until after the engine is left, there
+ * is no moment at which a handler could run unnoticed.
  *
- * The bell is an eventfd. Where children of fork share the engine the ringer may be a process that has
- * no such descriptor: then it is a datagram socket with a name that anybody can send to.
+ * The bell is an eventfd. Where children of fork share the engine the ringer may be a process that
+ * has no such descriptor: then it is a datagram socket with a name that anybody can send to.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -39,7 +39,9 @@ static void close_fd(uint32_t *fd)
 {
 	uint32_t old = *fd;
 
-	/* Forgotten before it is closed: a child of a fork between the two must not close it again. */
+	/*
+	 * Forgotten before it is closed: a child of a fork between the two must not close it again.
+	 */
 	rqb_store_sc(fd, 0);
 	if (old)
 		rqh_syscall3(SYS_close, (long)old - 1, 0, 0);
@@ -76,7 +78,7 @@ static long open_named_bell(struct rqh_host *h, struct rqh_thread *t)
 		rqh_syscall3(SYS_close, fd, 0, 0);
 		return -ENOSYS;
 	}
-	t->bell_serial = serial;
+	rqb_store_bits(&t->bell_serial, (uintptr_t)serial);
 	return fd;
 }
 
@@ -128,7 +130,7 @@ static long sender(void)
 static void ring_named_bell(struct rqh_host *h, const struct rqh_thread *t)
 {
 	struct sockaddr_un name;
-	long length = bell_name(h, t->bell_serial, &name);
+	long length = bell_name(h, rqb_load_bits(&t->bell_serial), &name);
 	char byte = 1;
 	long ret;
 
@@ -256,7 +258,7 @@ void rqh_bell_close(struct rqh_host *h, struct rqh_thread *t)
 	close_fd(&fds->signals);
 	close_fd(&fds->timer);
 	fds->signal_mask = 0;
-	t->bell_serial = 0;
+	rqb_store_bits(&t->bell_serial, 0);
 }
 
 void rqh_bell_forget_parents(struct rqh_host *h)

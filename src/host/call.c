@@ -2,9 +2,9 @@
 /*
  * call.c - rqpi_futex() and what else a thread calls for itself.
  *
- * Called by programs, by futex_shim.c and by the waist. Owns the way into the engine and out of it: when
- * signals are held back, and whether an operation that a handler ended is begun again. Contracts:
- * rqpi/host.h.
+ * Called by programs, by futex_shim.c and by the waist. Owns the way into the engine and out of it:
+ * when signals are held back, and whether an operation that a handler ended is begun again.
+ * Contracts: rqpi/host.h.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -85,8 +85,8 @@ static long call_open(struct rqh_host *h, const struct call *c)
 }
 
 /*
- * Handlers run where the mask is put back, with the engine left. They may do anything there, even call
- * fork(): the record is looked for again in each turn.
+ * Handlers run where the mask is put back, with the engine left. They may do anything there, even
+ * call fork(): the record is looked for again in each turn.
  */
 static long call_deferred(struct rqh_host *h, const struct call *c)
 {

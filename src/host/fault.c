@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fault.c - SIGSEGV and SIGBUS inside the accesses of guarded_*.c become EFAULT; every other fault goes
- * to whoever was there before.
+ * fault.c - SIGSEGV and SIGBUS inside the accesses of guarded_*.c become EFAULT; every other fault
+ * goes to whoever was there before.
  *
- * Called when the host starts, and again at each call with RQPI_HOST_CATCH_FAULTS: a program that installs
- * a handler of its own later on is asked second from then on.
+ * Called when the host starts, and again at each call with RQPI_HOST_CATCH_FAULTS: a program that
+ * installs a handler of its own later on is asked second from then on.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"

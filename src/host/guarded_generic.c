@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * guarded_generic.c - accesses that may fault and then answer EFAULT, where no instructions were written
- * for the processor: the kernel is asked first whether there is memory.
+ * guarded_generic.c - accesses that may fault and then answer EFAULT, where no instructions were
+ * written for the processor: the kernel is asked first whether there is memory.
  *
- * Called by word.c and key.c. Between question and access another thread may unmap the page; then it
- * is SIGSEGV after all. guarded_x86_64.c has no such gap.
+ * Called by word.c and key.c. Between question and access another thread may unmap the page; then
+ * it is SIGSEGV after all. guarded_x86_64.c has no such gap.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -47,15 +47,25 @@ int rqh_guarded_load(const uint32_t *uaddr, uint32_t *val)
 	return 0;
 }
 
+static long populate(const void *address)
+{
+	uintptr_t page = (uintptr_t)address & ~(uintptr_t)(PAGE - 1);
+
+	return rqh_syscall3(SYS_madvise, (long)page, PAGE, MADV_POPULATE_WRITE);
+}
+
+/* EINVAL is said of a read-only mapping, and by a kernel that does not know the advice at all. */
+static bool is_writable(const uint32_t *uaddr)
+{
+	uint32_t ours;
+	long ret = populate(uaddr);
+
+	return ret != -EFAULT && ret != -ENOMEM && (ret != -EINVAL || populate(&ours) == -EINVAL);
+}
+
 int rqh_guarded_cmpxchg(uint32_t *uaddr, uint32_t old, uint32_t val, uint32_t *seen)
 {
-	uintptr_t page = (uintptr_t)uaddr & ~(uintptr_t)(PAGE - 1);
-	long ret;
-
-	if (rqh_guarded_load(uaddr, seen) != 0)
-		return -RQPI_EFAULT;
-	ret = rqh_syscall3(SYS_madvise, (long)page, PAGE, MADV_POPULATE_WRITE);
-	if (ret == -EFAULT || ret == -ENOMEM)
+	if (rqh_guarded_load(uaddr, seen) != 0 || !is_writable(uaddr))
 		return -RQPI_EFAULT;
 	*seen = old;
 	while (!rqb_cas(uaddr, old, val)) {

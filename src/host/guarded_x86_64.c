@@ -2,9 +2,10 @@
 /*
  * guarded_x86_64.c - accesses that may fault and then answer EFAULT, on x86-64.
  *
- * Called by word.c and key.c. Each function has one instruction that can fault, at a label that is known;
- * the handler in fault.c asks rqh_guarded_exit() where to go on if it was that one. The functions are
- * leaves without a frame, so that the way out is the same from before and after that instruction.
+ * Called by word.c and key.c. Each function has one instruction that can fault, at a label that is
+ * known; the handler in fault.c asks rqh_guarded_exit() where to go on if it was that one. The
+ * functions are leaves without a frame, so that the way out is the same from before and after that
+ * instruction.
  */
 #include "src/host/rqh.h"
 

@@ -2,8 +2,8 @@
 /*
  * identity.c - who is behind a TID, as /proc says.
  *
- * Called by thread.c and reap.c, possibly with raw locks held: reading /proc does not sleep. A number
- * alone says little: threads end without telling, and their numbers are used again.
+ * Called by thread.c and reap.c, possibly with raw locks held: reading /proc does not sleep. A
+ * number alone says little: threads end without telling, and their numbers are used again.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -14,8 +14,11 @@
 
 #include "src/host/rawcall.h"
 
-#define STAT_BYTES	 1024
-#define IS_KERNEL_THREAD 0x00200000u /* a flag in field 9 of /proc/PID/stat */
+#define STAT_BYTES 1024
+
+/* Flags in field 9 of /proc/PID/stat. One that is exiting will not run any more. */
+#define IS_EXITING	 0x00000004u
+#define IS_KERNEL_THREAD 0x00200000u
 
 enum { FIELD_STATE = 3, FIELD_FLAGS = 9, FIELD_START = 22, FIELD_STACK = 28 };
 
@@ -103,6 +106,8 @@ bool rqh_identify(uint32_t tid, struct rqh_identity *who)
 	*who = (struct rqh_identity){.start = 0};
 	if (!tid)
 		return false;
+	if (rqh_syscall3(SYS_tkill, tid, 0, 0) == -ESRCH)
+		return false;
 	n = read_of_thread(tid, "stat", text, sizeof(text));
 	if (n <= 0)
 		return identify_without_proc(tid, who);
@@ -113,6 +118,9 @@ bool rqh_identify(uint32_t tid, struct rqh_identity *who)
 		if (!at)
 			break;
 		if (field == FIELD_STATE && (at[1] == 'Z' || at[1] == 'X'))
+			return false;
+		/* pthread_join() returns a moment before the thread is out of /proc. */
+		if (field == FIELD_FLAGS && (number_at(at + 1) & IS_EXITING))
 			return false;
 		if (field == FIELD_FLAGS)
 			who->kernel = (number_at(at + 1) & IS_KERNEL_THREAD) != 0;
@@ -156,22 +164,35 @@ void rqh_name_of(uint32_t tid, char *name, size_t bytes)
 
 /* ---------------------------------------------------------------- for tests */
 
+static bool is_asleep(uint32_t park)
+{
+	return park == RQH_ASLEEP || park == RQH_ASLEEP_BELL;
+}
+
 bool rqpi_futex_blocked(pid_t tid)
 {
 	struct rqh_host *h = rqh_enter();
 	struct rqh_thread *t;
 	char text[256];
+	uint32_t park;
+	bool off;
 
 	if (!h || tid <= 0)
 		return false;
 	t = rqh_lookup(h, (uint32_t)tid);
-	if (!t || rqb_load_sc(&t->park) != RQH_ASLEEP)
+	park = t ? rqb_load_sc(&t->park) : RQH_AWAKE;
+	if (!is_asleep(park))
 		return false;
 	/* "running" unless the thread is really off its CPU; then the number of its system call. */
-	if (read_of_thread((uint32_t)tid, "syscall", text, sizeof(text)) > 0)
-		return number_at(text) == (uint64_t)(t->with_bell ? SYS_ppoll : SYS_futex) &&
-		       text[0] != 'r' && rqb_load_sc(&t->park) == RQH_ASLEEP;
-	if (read_of_thread((uint32_t)tid, "stat", text, sizeof(text)) <= 0 || !strrchr(text, ')'))
-		return false;
-	return strrchr(text, ')')[2] == 'S' && rqb_load_sc(&t->park) == RQH_ASLEEP;
+	if (read_of_thread((uint32_t)tid, "syscall", text, sizeof(text)) > 0) {
+		off = text[0] != 'r' &&
+		      number_at(text) ==
+			  (uint64_t)(park == RQH_ASLEEP_BELL ? SYS_ppoll : SYS_futex);
+	} else {
+		if (read_of_thread((uint32_t)tid, "stat", text, sizeof(text)) <= 0)
+			return false;
+		off = strrchr(text, ')') && strrchr(text, ')')[2] == 'S';
+	}
+	/* And is it still that sleep? */
+	return off && rqb_load_sc(&t->park) == park;
 }

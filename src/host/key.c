@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * key.c - the key of a futex that is not a private one: the object behind a mapping, and where in it.
+ * key.c - the key of a futex that is not a private one: the object behind a mapping, and where in
+ * it.
  *
  * Called by the engine through the port, with no lock held. What counts as shared memory is what
  * Linux makes of it: memory of a file or of MAP_SHARED is the object's, all other is the address
@@ -48,8 +49,8 @@ static bool is_there(struct rqh_host *h, const uint32_t *uaddr)
 }
 
 /*
- * Inode numbers are those of a device, and System V segments have numbers of their own on the device of
- * all shared memory. Both go where no offset reaches.
+ * Inode numbers are those of a device, and System V segments have numbers of their own on the
+ * device of all shared memory. Both go where no offset reaches.
  */
 static struct rqpi_key object_key(const struct rqh_mapping *map, uintptr_t addr)
 {

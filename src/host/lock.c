@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * lock.c - raw locks: PI locks of the real kernel, since a thread of user space that holds one can be
- * preempted, and a real-time thread that span on it would never let it run again.
+ * lock.c - raw locks: PI locks of the real kernel, since a thread of user space that holds one can
+ * be preempted, and a real-time thread that span on it would never let it run again.
  *
- * Called by the engine through the port, and by all of src/host. word[0] is the futex: 0, or the TID
- * of the holder and the kernel's bits, as in src/base/word.h. On a kernel without PI futexes it is
- * 0 free, 1 held, 2 held and somebody waits; then a holder's death is not noticed.
+ * Called by the engine through the port, and by all of src/host. word[0] is the futex: 0, or the
+ * TID of the holder and the kernel's bits, as in src/base/word.h. On a kernel without PI futexes it
+ * is 0 free, 1 held, 2 held and somebody waits; then a holder's death is not noticed.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -20,9 +20,18 @@
 /* Looks before a system call: about as long as the longest section under a raw lock. Bounded. */
 #define LOOKS 60
 
-#define RELAX_NSEC 5000 /* about as long as a step of a chain walk */
+/*
+ * How often relax() only waits a little, since the last trylock() that had success; then it sleeps.
+ */
+#define RELAX_LOOKS 4
+#define RELAX_NSEC  5000
 
 static uint32_t without_pi;
+
+static bool is_plain(void)
+{
+	return rqb_load(&without_pi) != 0;
+}
 
 static inline void pause_cpu(void)
 {
@@ -69,7 +78,9 @@ static bool can_be_holder(const struct rqh_host *h, uint32_t tid)
 	return (h && rqh_has(h, RQPI_HOST_ACROSS_FORK)) || who.pid == rqh_local->pid;
 }
 
-/* The word names a thread that cannot be its holder: a dead one, or none that could have taken it. */
+/*
+ * The word names a thread that cannot be its holder: a dead one, or none that could have taken it.
+ */
 static bool take_over(struct rqh_host *h, uint32_t *word, uint32_t tid)
 {
 	uint32_t seen = rqb_load(word);
@@ -94,7 +105,9 @@ static void lock_in_kernel(struct rqh_host *h, uint32_t *word, const struct rqh_
 			}
 			return;
 		case -EDEADLK:
-			/* Ours already: left behind by a dead thread of this number, or a true one. */
+			/*
+			 * Ours already: left behind by a dead thread of this number, or a true one.
+			 */
 			rqh_assert(me->raw_held == 0);
 			if (take_over(h, word, me->tid))
 				return;
@@ -122,32 +135,39 @@ static void lock_plain(struct rqh_host *h, uint32_t *word)
 		futex(h, word, FUTEX_WAIT, 2);
 }
 
-bool rqh_trylock(void *ctx, struct rqpi_rawlock *lock)
+static bool take_if_free(struct rqh_tls *me, uint32_t *word)
 {
-	struct rqh_tls *me = rqh_me();
-
-	(void)ctx;
-	if (me->panicking)
-		return true;
-	if (!rqb_cas_acq(&lock->word[0], 0, without_pi ? 1 : me->tid))
+	if (rqb_load(word) != 0 || !rqb_cas_acq(word, 0, is_plain() ? 1 : me->tid))
 		return false;
 	me->raw_held++;
 	return true;
 }
 
+bool rqh_trylock(void *ctx, struct rqpi_rawlock *lock)
+{
+	struct rqh_tls *me = rqh_me();
+
+	(void)ctx;
+	if (rqb_unlikely(me->panicking))
+		return true;
+	if (!take_if_free(me, &lock->word[0]))
+		return false;
+	me->relaxed = 0;
+	return true;
+}
+
 void rqh_lock(void *ctx, struct rqpi_rawlock *lock)
 {
-	struct rqh_tls *me;
+	struct rqh_tls *me = rqh_me();
 
+	if (rqb_unlikely(me->panicking))
+		return;
 	for (int i = 0; i < LOOKS; i++) {
-		if (rqb_load(&lock->word[0]) == 0 && rqh_trylock(ctx, lock))
+		if (take_if_free(me, &lock->word[0]))
 			return;
 		pause_cpu();
 	}
-	me = rqh_me();
-	if (me->panicking)
-		return;
-	if (without_pi)
+	if (is_plain())
 		lock_plain(ctx, &lock->word[0]);
 	else
 		lock_in_kernel(ctx, &lock->word[0], me);
@@ -162,7 +182,7 @@ void rqh_unlock(void *ctx, struct rqpi_rawlock *lock)
 	if (me->panicking)
 		return;
 	me->raw_held--;
-	if (without_pi) {
+	if (is_plain()) {
 		if (rqb_xchg(&lock->word[0], 0) == 2)
 			futex(ctx, &lock->word[0], FUTEX_WAKE, 1);
 		return;
@@ -178,13 +198,20 @@ void rqh_unlock(void *ctx, struct rqpi_rawlock *lock)
 }
 
 /*
- * Not by waiting for the lock: its memory may be gone by now. A real sleep, however short, lets every
- * thread of this CPU run, which yielding does not do for those less urgent.
+ * Not by waiting for the lock: its memory may be gone by now. The holder is most likely running,
+ * and done in a moment. If not, a real sleep, however short, lets every thread of this CPU run,
+ * which yielding does not do for those less urgent.
  */
 void rqh_relax(void *ctx)
 {
 	const struct timespec moment = {0, RELAX_NSEC};
+	struct rqh_tls *me = rqh_me();
 
 	(void)ctx;
+	if (me->relaxed++ < RELAX_LOOKS) {
+		for (int i = 0; i < LOOKS; i++)
+			pause_cpu();
+		return;
+	}
 	rqh_syscall4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, RQH_ARG(&moment), 0);
 }

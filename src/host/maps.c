@@ -214,7 +214,9 @@ int rqh_find_mapping(uintptr_t addr, struct rqh_mapping *map)
 		if (ret == 0 || ret == -EFAULT)
 			return ret;
 	}
-	/* No such ioctl: an older kernel, or not our file any more. The text is that of a new one. */
+	/*
+	 * No such ioctl: an older kernel, or not our file any more. The text is that of a new one.
+	 */
 	fd = rqh_open_maps();
 	if (fd < 0)
 		return fd;

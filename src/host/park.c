@@ -2,16 +2,16 @@
 /*
  * park.c - how a thread sleeps, and is woken.
  *
- * Called by the engine through the port. A wake-up leaves a token, which the next sleep takes at once:
- * it cannot be lost, and one too many only makes the engine look again.
+ * Called by the engine through the port. A wake-up leaves a token, which the next sleep takes at
+ * once: it cannot be lost, and one too many only makes the engine look again.
  *
  *   sleeper                              waker
- *   AWAKE -> ASLEEP, or finds TOKEN
+ *   AWAKE -> ASLEEP, or takes the TOKEN
  *   sleeps while it is ASLEEP            any -> TOKEN; was it ASLEEP: a system call ends the sleep
  *   ASLEEP -> AWAKE, or takes the TOKEN
  *
- * The sleep itself is the kernel's: a futex wait on @park, or the thread's bell (bell.c) where signals
- * are held back.
+ * The sleep itself is the kernel's: a futex wait on @park, or the thread's bell (bell.c) where
+ * signals are held back.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -97,11 +97,13 @@ static int cancellable_sleep(struct rqh_host *h, struct rqh_thread *t,
 	return ret;
 }
 
-/* One sleep, until something happens, which may be nothing: then the result is one not looked for. */
-static int sleep_once(struct rqh_host *h, struct rqh_thread *t,
+/*
+ * One sleep, until something happens, which may be nothing: then the result is one not looked for.
+ */
+static int sleep_once(struct rqh_host *h, struct rqh_thread *t, enum rqh_park how,
 		      const struct rqpi_deadline *deadline, bool interruptible)
 {
-	if (t->with_bell)
+	if (how == RQH_ASLEEP_BELL)
 		return rqh_bell_sleep(h, t, deadline, interruptible);
 	if (t->deferring)
 		return sleep_and_look(h, t, deadline, interruptible);
@@ -137,9 +139,9 @@ static bool take_token(struct rqh_thread *t)
 }
 
 /* Up again. True: there was a token. */
-static bool get_up(struct rqh_thread *t)
+static bool get_up(struct rqh_thread *t, enum rqh_park how)
 {
-	return !rqb_cas(&t->park, RQH_ASLEEP, RQH_AWAKE) && take_token(t);
+	return !rqb_cas(&t->park, how, RQH_AWAKE) && take_token(t);
 }
 
 int rqh_block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *deadline,
@@ -153,18 +155,19 @@ int rqh_block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *dea
 		deadline = &forever;
 	for (;;) {
 		struct rqpi_deadline slice = slice_of(h, t, deadline);
+		enum rqh_park how;
 		int ret;
 
-		t->with_bell = t->deferring && rqh_bell_prepare(h, t) == 0;
-		if (take_token(t) || !rqb_cas(&t->park, RQH_AWAKE, RQH_ASLEEP))
+		how = t->deferring && rqh_bell_prepare(h, t) == 0 ? RQH_ASLEEP_BELL : RQH_ASLEEP;
+		if (take_token(t) || !rqb_cas(&t->park, RQH_AWAKE, how))
 			return 0;
 		rqb_count(&t->counts.sleeps);
 		/* From here to there the thread may be cancelled or killed, and others can tell. */
 		t->frame = (uintptr_t)__builtin_frame_address(0);
 		rqb_store_rel(&t->in_sleep, 1);
-		ret = sleep_once(h, t, &slice, interruptible);
+		ret = sleep_once(h, t, how, &slice, interruptible);
 		rqb_store_rel(&t->in_sleep, 0);
-		if (get_up(t))
+		if (get_up(t, how))
 			return 0;
 		if (ret == -EINTR && interruptible)
 			return -RQPI_EINTR;
@@ -179,12 +182,13 @@ void rqh_wake(void *ctx, struct rqpi_task *task)
 {
 	struct rqh_thread *t = rqpi_task_cookie(task);
 	struct rqh_host *h = ctx;
+	uint32_t was = rqb_xchg(&t->park, RQH_TOKEN);
 
-	if (rqb_xchg(&t->park, RQH_TOKEN) != RQH_ASLEEP)
-		return;
-	rqb_count(&t->counts.wakes);
-	if (t->with_bell)
+	if (was == RQH_ASLEEP)
+		rqh_syscall(SYS_futex, RQH_ARG(&t->park), FUTEX_WAKE | futex_flags(h), 1, 0, 0, 0);
+	else if (was == RQH_ASLEEP_BELL)
 		rqh_bell_ring(h, t);
 	else
-		rqh_syscall(SYS_futex, RQH_ARG(&t->park), FUTEX_WAKE | futex_flags(h), 1, 0, 0, 0);
+		return;
+	rqb_count(&t->counts.wakes);
 }

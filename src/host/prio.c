@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prio.c - priorities of threads: their own, as sched_getattr(2) says, and the effective ones, applied
- * with sched_setattr(2).
+ * prio.c - priorities of threads: their own, as sched_getattr(2) says, and the effective ones,
+ * applied with sched_setattr(2).
  *
  * Called by thread.c, by the engine through the port, and by programs that change a thread's own
  * priority. prio_lock of a record makes one of a change and what is remembered of it.
@@ -56,7 +56,9 @@ struct rqpi_prio rqh_prio_of(const struct rqh_sched *sched)
 
 /* ---------------------------------------------------------------- the effective one */
 
-/* What to ask of the kernel for @eff. Back at its own priority a thread gets exactly its own back. */
+/*
+ * What to ask of the kernel for @eff. Back at its own priority a thread gets exactly its own back.
+ */
 static struct rqh_sched target_of(const struct rqh_thread *t, const struct rqpi_prio *eff)
 {
 	struct rqpi_prio own = rqh_prio_of(&t->own);
@@ -139,13 +141,16 @@ void rqh_refresh_deadline(struct rqh_thread *t)
 
 /* ---------------------------------------------------------------- its own */
 
-static bool is_valid(int policy, int priority)
+/* As the kernel would say; of what stays hidden beneath a boost it is not asked. */
+static bool is_valid(const struct rqh_sched *own)
 {
-	if (policy == SCHED_FIFO || policy == SCHED_RR)
-		return priority >= 1 && priority <= RT_PRIORITY_MAX;
-	if (policy == SCHED_OTHER || policy == SCHED_BATCH || policy == SCHED_IDLE)
-		return priority >= -20 && priority <= 19;
-	return false;
+	if (is_realtime(own->policy))
+		return own->priority >= 1 && own->priority <= RT_PRIORITY_MAX;
+	if (own->policy == SCHED_DEADLINE)
+		return own->runtime > 0 && own->runtime <= own->deadline;
+	if (own->policy != SCHED_OTHER && own->policy != SCHED_BATCH && own->policy != SCHED_IDLE)
+		return false;
+	return own->priority == 0 && own->nice >= -20 && own->nice <= 19;
 }
 
 /* On the scale of the scheduler: smaller is more urgent. */
@@ -169,9 +174,9 @@ static bool has_cap_sys_nice(void)
 }
 
 /*
- * May the caller give a boosted thread @own for its own, which stays hidden as long as it is boosted
- * beyond that? Trying would take the boost away for a moment. Whoever was allowed to raise it is allowed
- * everything below, but for a better nice value than it has.
+ * May the caller give a boosted thread @own for its own, which stays hidden as long as it is
+ * boosted beyond that? Trying would take the boost away for a moment. Whoever was allowed to raise
+ * it is allowed everything below, but for a better nice value than it has.
  */
 static bool may_hide(const struct rqh_thread *t, const struct rqh_sched *own)
 {
@@ -191,6 +196,8 @@ static long take_own(struct rqh_thread *t, const struct rqh_sched *own)
 	long ret;
 
 	if (boosted && level_of(&t->applied) <= level_of(own)) {
+		if (!is_valid(own))
+			return -EINVAL;
 		if (!may_hide(t, own))
 			return -EPERM;
 	} else {
@@ -261,11 +268,11 @@ long rqpi_futex_setscheduler(pid_t tid, int policy, int priority)
 {
 	struct rqh_sched own = {.size = sizeof(own), .policy = (uint32_t)policy};
 
-	if (!is_valid(policy, priority) || tid < 0)
-		return -EINVAL;
 	if (is_realtime(own.policy))
 		own.priority = (uint32_t)priority;
 	else
 		own.nice = priority;
+	if (tid < 0 || !is_valid(&own))
+		return -EINVAL;
 	return rqh_set_own((uint32_t)tid, &own);
 }

@@ -2,9 +2,9 @@
 /*
  * rawcall.h - system calls that nobody can intercept.
  *
- * Owns: rqh_syscall(), by which every system call of src/host is made. libc's syscall() will not do:
- * the preload of futex_shim.c puts itself in its place, and the engine would be called by itself.
- * Results are >= 0 or a negative errno value; errno is not touched.
+ * Owns: rqh_syscall(), by which every system call of src/host is made. libc's syscall() will not
+ * do: the preload of futex_shim.c puts itself in its place, and the engine would be called by
+ * itself. Results are >= 0 or a negative errno value; errno is not touched.
  */
 #ifndef RQH_RAWCALL_H
 #define RQH_RAWCALL_H

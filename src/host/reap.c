@@ -9,8 +9,8 @@
 #include "src/host/rqh.h"
 
 /*
- * In no operation, or asleep in one. Killed anywhere else inside the engine it stays in the queues, from
- * which only itself could have taken it.
+ * In no operation, or asleep in one. Killed anywhere else inside the engine it stays in the queues,
+ * from which only itself could have taken it.
  */
 bool rqh_can_bury(const struct rqh_thread *t)
 {

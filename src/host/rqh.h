@@ -3,11 +3,13 @@
  * rqh.h - the host port inside: what a process, a thread and the shared arena consist of.
  *
  * The arena is one mapping, made by rqpi_host_start() and reserved for max_threads: the engine, a
- * record and a PI state for each thread, a table that finds records by TID. Nothing of it comes from
- * malloc(), which itself may need a futex. With RQPI_HOST_ACROSS_FORK it is shared with the children of
- * fork, and all that only one process may use is outside, in struct rqh_local and the descriptors.
+ * record and a PI state for each thread, a table that finds records by TID. Nothing of it comes
+ * from malloc(), which itself may need a futex. With RQPI_HOST_ACROSS_FORK it is shared with the
+ * children of fork, and all that only one process may use is outside, in struct rqh_local and the
+ * descriptors.
  *
- * Locks, all of them raw: start_lock (process) -> the engine's -> table_lock -> prio_lock of a record.
+ * Locks, all of them raw: start_lock (process) -> the engine's -> table_lock -> prio_lock of a
+ * record.
  */
 #ifndef RQH_H
 #define RQH_H
@@ -27,8 +29,8 @@
 /* ---------------------------------------------------------------- one process */
 
 /*
- * In a page that the kernel wipes in a child of fork, so that a child, whoever made it and how, finds
- * nothing of its parent's in it.
+ * In a page that the kernel wipes in a child of fork, so that a child, whoever made it and how,
+ * finds nothing of its parent's in it.
  */
 struct rqh_local {
 	uint32_t gen;	/* 0: a new process. What a thread remembers counts for this number only */
@@ -45,6 +47,7 @@ struct rqh_tls {
 	uint32_t gen;
 	uint32_t tid;
 	uint32_t raw_held; /* raw locks that it holds */
+	uint32_t relaxed;  /* calls of rqh_relax() since a trylock had success */
 	uint32_t panicking;
 	struct rqh_thread *thread;
 };
@@ -108,7 +111,11 @@ struct rqh_counts {
 	uint64_t deadline_as_fifo;
 };
 
-enum rqh_park { RQH_AWAKE, RQH_TOKEN, RQH_ASLEEP };
+/*
+ * Asleep on @park itself, or on the bell: whoever ends the sleep learns which from the word it
+ * took.
+ */
+enum rqh_park { RQH_AWAKE, RQH_TOKEN, RQH_ASLEEP, RQH_ASLEEP_BELL };
 
 /* GONE: its thread lives, but is a dead one to the engine until it calls again. */
 enum rqh_status { RQH_FREE, RQH_LIVE, RQH_GONE, RQH_RETIRED };
@@ -116,10 +123,10 @@ enum rqh_status { RQH_FREE, RQH_LIVE, RQH_GONE, RQH_RETIRED };
 struct rqh_thread {
 	_Alignas(64) unsigned char task[RQPI_TASK_BYTES];
 	_Alignas(64) uint32_t park; /* enum rqh_park; a futex */
-	uint32_t with_bell;	    /* it sleeps on its bell, not on @park; set before RQH_ASLEEP */
-	uint64_t bell_serial;	    /* part of the name of its bell; 0: has none */
+	uintptr_t bell_serial;	    /* part of the name of its bell; 0: has none */
 
 	/* of the thread itself */
+	uint64_t gone_at; /* RQH_GONE: since when, CLOCK_MONOTONIC */
 	uint32_t in_call;
 	uint32_t cancellable; /* its sleeps are cancellation points */
 	uint32_t in_sleep;    /* in block(), with no lock held */
@@ -306,8 +313,9 @@ void rqh_release(void *ctx, struct rqpi_task *task, struct rqpi_pi_state *state)
 /* The caller ends, as far as the engine is concerned. */
 void rqh_leave(struct rqh_host *h, struct rqh_thread *t);
 /*
- * The caller, @frame on its stack, is in an operation that it has not returned from: it was cancelled in
- * its sleep, and the operation is given up. Else a handler has called, which is a panic.
+ * The caller, @frame on its stack, is in an operation that it has not returned from: it was
+ * cancelled in its sleep, and the operation is given up. Else a handler has called, which is a
+ * panic.
  */
 void rqh_recover(struct rqh_thread *t, uintptr_t frame);
 /* The same if the caller is known to the engine at all. Signals are blocked meanwhile. */
@@ -337,8 +345,8 @@ long rqh_sched_read(uint32_t tid, struct rqh_sched *sched);
 struct rqpi_prio rqh_prio_of(const struct rqh_sched *sched);
 void rqh_set_prio(void *ctx, struct rqpi_task *task, const struct rqpi_prio *eff);
 /*
- * A thread's own scheduling, beneath what it inherits; of a thread that the engine does not know, what
- * the kernel has. @tid 0: the caller. 0 or a negative errno value.
+ * A thread's own scheduling, beneath what it inherits; of a thread that the engine does not know,
+ * what the kernel has. @tid 0: the caller. 0 or a negative errno value.
  */
 long rqh_set_own(uint32_t tid, const struct rqh_sched *own);
 long rqh_get_own(uint32_t tid, struct rqh_sched *own);

@@ -3,8 +3,8 @@
  * signals.c - signals held back while a thread is in the engine (RQPI_HOST_DEFER_SIGNALS).
  *
  * Called by call.c around every operation, and by bell.c when signals are there during a sleep. No
- * handler runs while the engine is entered: one that must run ends the operation first, and runs when
- * the old mask is put back. Synchronous faults are never held back: the kernel would kill us.
+ * handler runs while the engine is entered: one that must run ends the operation first, and runs
+ * when the old mask is put back. Synchronous faults are never held back: the kernel would kill us.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -64,9 +64,9 @@ static bool has_handler(int sig, bool *restart)
 }
 
 /*
- * A signal to the process is pending for all its threads, and here it may be that all of them hold it
- * back. Take it, and send it to this thread alone, so that its handler runs here and only here, and
- * no other sleeper is interrupted for nothing. False: another thread was faster.
+ * A signal to the process is pending for all its threads, and here it may be that all of them hold
+ * it back. Take it, and send it to this thread alone, so that its handler runs here and only here,
+ * and no other sleeper is interrupted for nothing. False: another thread was faster.
  */
 static bool claim(int sig)
 {
@@ -105,7 +105,10 @@ bool rqh_signals_settle(struct rqh_thread *t)
 		if (!has_handler(sig, &restart)) {
 			without |= BIT(sig);
 		} else if (claim(sig) && !found) {
-			/* The kernel delivers the lowest first, and that one decides about the call. */
+			/*
+			 * The kernel delivers the lowest first, and that one decides about the
+			 * call.
+			 */
 			found = true;
 			t->may_restart = restart;
 		}
@@ -134,7 +137,9 @@ static bool all_restart_in(uint64_t set, bool *any)
 	return all;
 }
 
-/* What the program installed itself counts first; the C library's own and ours only if that is all. */
+/*
+ * What the program installed itself counts first; the C library's own and ours only if that is all.
+ */
 bool rqh_signals_all_restart(void)
 {
 	bool any;

@@ -2,8 +2,8 @@
 /*
  * start.c - how the host begins, and begins anew in a child of fork.
  *
- * Owns the process's own state: rqh_local, rqh_host, rqh_tls. Called by rqh_enter() and rqh_me() when
- * they find that this process or this thread is new. See rqh.h for what is where.
+ * Owns the process's own state: rqh_local, rqh_host, rqh_tls. Called by rqh_enter() and rqh_me()
+ * when they find that this process or this thread is new. See rqh.h for what is where.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -175,7 +175,9 @@ static struct rqh_host *make_arena(const struct rqpi_host_options *options)
 	return h;
 }
 
-/* The parent's private copy becomes the child's own engine: all its memory is given back and is 0. */
+/*
+ * The parent's private copy becomes the child's own engine: all its memory is given back and is 0.
+ */
 static bool renew_arena(struct rqh_host *h)
 {
 	struct rqh_host plan = {
@@ -272,7 +274,10 @@ struct rqpi_engine *rqpi_host_engine(void)
 	return h ? h->engine : NULL;
 }
 
-/* The thread that ends the process by exit() has no other end, and others go on with a shared engine. */
+/*
+ * The thread that ends the process by exit() has no other end, and others go on with a shared
+ * engine.
+ */
 __attribute__((destructor)) static void process_ends(void)
 {
 	if (rqh_host && rqh_has(rqh_host, RQPI_HOST_ACROSS_FORK))

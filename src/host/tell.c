@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tell.c - what the host says: the ring of events, the sums of the counters, lines on stderr, the end.
+ * tell.c - what the host says: the ring of events, the sums of the counters, lines on stderr, the
+ * end.
  *
- * Called by the engine through the port, possibly with raw locks held, and by whoever wants to know.
+ * Called by the engine through the port, possibly with raw locks held, and by whoever wants to
+ * know.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -43,7 +45,9 @@ void rqh_trace(void *ctx, const struct rqpi_event *event)
 	rqb_store_bits(&entry->serial, serial);
 }
 
-/* Four flags follow the CPU in the kernel's traces: interrupts, scheduling; we know none of them. */
+/*
+ * Four flags follow the CPU in the kernel's traces: interrupts, scheduling; we know none of them.
+ */
 static void print_entry(const struct rqh_trace_entry *entry, rqpi_print *print, void *arg)
 {
 	char line[320];

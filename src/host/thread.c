@@ -2,12 +2,12 @@
 /*
  * thread.c - the records of threads: made at a thread's first call, found by TID, given back.
  *
- * Called by call.c for the caller's own record and by the engine for the owner that a futex word names.
- * The table is in the arena, under table_lock, which comes after all locks of the engine.
+ * Called by call.c for the caller's own record and by the engine for the owner that a futex word
+ * names. The table is in the arena, under table_lock, which comes after all locks of the engine.
  *
- * A record is LIVE from its thread's first call (or from when the engine first met its TID) until the
- * thread ends; then GONE, so that nobody takes the ending thread for a live one; RETIRED out of the
- * table, while the engine still has a reference; and FREE.
+ * A record is LIVE from its thread's first call (or from when the engine first met its TID) until
+ * the thread ends; then GONE, so that nobody takes the ending thread for a live one; RETIRED out of
+ * the table, while the engine still has a reference; and FREE.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -18,6 +18,7 @@
 #include "src/host/rawcall.h"
 
 /* How many others a new record looks at: what died without telling is found as fast as it grows. */
+#define DYING_NSEC	200000000u /* time enough for a thread that has left the engine to end */
 #define REAP_PER_RECORD 2u
 
 static pthread_key_t ending;
@@ -203,11 +204,18 @@ static struct rqh_thread *make_foreign(struct rqh_host *h, uint32_t tid)
 	return t;
 }
 
-/* The number of a GONE record is that of another thread by now. */
+/*
+ * The number of a GONE record is that of another thread by now. Just after it has left, the
+ * thread is most likely still on its way out, and must not be looked up: a real-time thread that
+ * opens a file of a dying thread in /proc can spin in the kernel until that thread is dead, which
+ * it cannot become where the spinning keeps it from its CPU.
+ */
 static bool is_reused(const struct rqh_thread *t)
 {
 	struct rqh_identity who;
 
+	if (rqh_now(NULL, RQPI_CLOCK_MONOTONIC) - t->gone_at < DYING_NSEC)
+		return false;
 	return rqh_identify(t->tid, &who) && !rqh_same(&who, &t->who);
 }
 
@@ -355,8 +363,8 @@ struct rqh_thread *rqh_self(struct rqh_host *h)
 }
 
 /*
- * Stacks grow down: a handler that interrupted the sleep is below it, and what runs after the sleep was
- * cut off is above.
+ * Stacks grow down: a handler that interrupted the sleep is below it, and what runs after the sleep
+ * was cut off is above.
  */
 void rqh_recover(struct rqh_thread *t, uintptr_t frame)
 {
@@ -381,6 +389,7 @@ void rqh_leave(struct rqh_host *h, struct rqh_thread *t)
 	if (rqh_has(h, RQPI_HOST_ACROSS_FORK))
 		rqh_bell_close(h, t);
 	rqh_lock(h, &h->table_lock);
+	t->gone_at = rqh_now(NULL, RQPI_CLOCK_MONOTONIC);
 	t->status = RQH_GONE;
 	rqh_unlock(h, &h->table_lock);
 	rqpi_task_put(rqh_task(t));

@@ -2,9 +2,10 @@
 /*
  * word.c - the words of the program: read, compare-exchange, copy; which addresses are its own.
  *
- * Called by the engine through the port, with buckets locked. With RQPI_HOST_CATCH_FAULTS the guarded_*
- * functions of guarded_x86_64.c or guarded_generic.c answer EFAULT where there is no memory; without
- * it these are plain accesses, and a wrong address is the SIGSEGV that it would be elsewhere.
+ * Called by the engine through the port, with buckets locked. With RQPI_HOST_CATCH_FAULTS the
+ * guarded_* functions of guarded_x86_64.c or guarded_generic.c answer EFAULT where there is no
+ * memory; without it these are plain accesses, and a wrong address is the SIGSEGV that it would be
+ * elsewhere.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
@@ -43,7 +44,8 @@ int rqh_cmpxchg(void *ctx, uint32_t *uaddr, uint32_t old, uint32_t val, uint32_t
 
 /*
  * The kernel brings pages in by itself, so EFAULT is the last word, unless the mapping has changed
- * since. Worth another try is only what would succeed now; a write is tried with the word's own value.
+ * since. Worth another try is only what would succeed now; a write is tried with the word's own
+ * value.
  */
 int rqh_fault_in(void *ctx, uint32_t *uaddr, bool write)
 {

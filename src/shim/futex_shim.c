@@ -7,8 +7,8 @@
  * functions that change a thread's priority are here too, since the engine lays what a thread
  * inherits on top of that. libc's own locks never call syscall(), and stay the kernel's.
  *
- * RQPI_FUTEX_PRELOAD_OFF=1 leaves the program as it is. RQPI_FUTEX_PRELOAD_STATS=1 says at exit, on stderr,
- * what was done, and how many invariants of the engine do not hold.
+ * RQPI_FUTEX_PRELOAD_OFF=1 leaves the program as it is. RQPI_FUTEX_PRELOAD_STATS=1 says at exit, on
+ * stderr, what was done, and how many invariants of the engine do not hold.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -249,7 +249,10 @@ int nice(int by)
 
 /* ---------------------------------------------------------------- the same by pthread_t */
 
-/* The only public way from a pthread_t to a TID: the number is in the name of the thread's CPU clock. */
+/*
+ * The only public way from a pthread_t to a TID: the number is in the name of the thread's CPU
+ * clock.
+ */
 static int tid_of(pthread_t thread, uint32_t *tid)
 {
 	clockid_t clock;

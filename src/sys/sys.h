@@ -100,10 +100,11 @@ struct timespec rqu_sys_now(clockid_t clock);
 unsigned int rqu_sys_caps(void);
 
 /*
- * Is the futex in this process (the engine)? Its calls hold locks of this process, so a thread must not
- * be cancelled asynchronously in one. After rqu_sys_cancellable(true) the caller's sleeps in it are
- * cancellation points by themselves; a thread cancelled there calls rqu_sys_abandon() before anything
- * else, and is then out of the operation as if a signal had ended it.
+ * Is the futex in this process (the engine)? Its calls hold locks of this process, so a thread
+ * must not be cancelled asynchronously in one. After rqu_sys_cancellable(true) the caller's
+ * sleeps in it are cancellation points by themselves; a thread cancelled there calls
+ * rqu_sys_abandon() before anything else, and is then out of the operation as if a signal had
+ * ended it.
  */
 bool rqu_sys_in_process(void);
 void rqu_sys_cancellable(bool on);

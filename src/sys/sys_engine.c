@@ -8,8 +8,8 @@
  *   engine   the engine of this process, librqpi-engine.so.0
  *   auto     the kernel's, unless it lacks the requeue PI operations; then the engine
  *
- * It cannot change later: a word that one of the two knows waiters of must not be shown to the other.
- * The engine is loaded when it is wanted, so that nobody else pays for it. Rules: sys.h.
+ * It cannot change later: a word that one of the two knows waiters of must not be shown to the
+ * other. The engine is loaded when it is wanted, so that nobody else pays for it. Rules: sys.h.
  */
 #define _GNU_SOURCE
 #include "src/sys/sys.h"
@@ -36,7 +36,9 @@ static void complain(const char *what, const char *why)
 		why ? ": " : "", why ? why : "");
 }
 
-/* By its name, else beside this library: a program need not set LD_LIBRARY_PATH for a part of us. */
+/*
+ * By its name, else beside this library: a program need not set LD_LIBRARY_PATH for a part of us.
+ */
 static void *load_engine(void)
 {
 	char path[4096];

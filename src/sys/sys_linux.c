@@ -2,9 +2,9 @@
 /*
  * sys_linux.c - the waist on Linux's own futex.
  *
- * The only file of the user half that makes system calls or looks at errno; sys_engine.c may have put
- * the engine in place of the futex one. Rules and policy: sys.h. Calls go through libc's syscall(), so that a program (a test, the engine's preload) can
- * interpose it.
+ * The only file of the user half that makes system calls or looks at errno; sys_engine.c may have
+ * put the engine in place of the futex one. Rules and policy: sys.h. Calls go through libc's
+ * syscall(), so that a program (a test, the engine's preload) can interpose it.
  */
 #define _GNU_SOURCE
 #include "src/sys/sys.h"

@@ -265,5 +265,5 @@ int main(void)
 	    T(a_blocked_task_changes_priority),
 	};
 
-	return cmocka_run_group_tests_name("engine: PI futexes, step by step", tests, NULL, NULL);
+	return stage_main("engine: PI futexes, step by step", tests);
 }

@@ -265,7 +265,10 @@ static void a_waiter_killed_in_its_sleep_takes_no_signal(void **state)
 	thread_waits_in_parent(&shm, t);
 	kill(pid, SIGKILL);
 	assert_int_equal(rqt_reap(pid, RQT_SOON_MS), 256 + SIGKILL);
-	/* The kernel knows at once; the engine's sleepers look for the dead twenty times a second. */
+	/*
+	 * The kernel knows at once; the engine's sleepers look for the dead twenty times a
+	 * second.
+	 */
 	if (rqt_on_engine())
 		rqt_sleep_ms(300);
 	signal_held(&shm, false);

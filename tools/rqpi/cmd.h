@@ -23,6 +23,7 @@ enum rqpi_exit {
 int cmd_demo(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_bench(int argc, char **argv); /* in bench/, where that is built */
+int cmd_conform(int argc, char **argv);
 
 /*
  * preload_find() - where librqpi-preload.so is: $RQPI_PRELOAD, else the build tree this binary lies

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 #ifdef RQPI_HAVE_BENCH
     {"bench", cmd_bench, "what the operations cost, beside the C library and the bare futex"},
 #endif
+    {"conform", cmd_conform, "is a futex what Linux's is? Vectors, then random programs"},
 };
 
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
