@@ -354,10 +354,9 @@ static int give_to_top(struct rqpi_task *self, uint32_t *uaddr, uint32_t uval,
  */
 static int unlock_behind_leavers(struct rqpi_task *self, uint32_t *uaddr, uint32_t uval,
 				 struct rqk_bucket *hb, struct rqk_futex_q *q,
-				 struct rqk_wakes *wakes)
-    RQK_REQUIRES(hb->lock, q->pi_state->lock.wait_lock)
+				 struct rqk_pi_state *ps, struct rqk_wakes *wakes)
+    RQK_REQUIRES(hb->lock, ps->lock.wait_lock)
 {
-	struct rqk_pi_state *ps = q->pi_state;
 	int ret = change_word(self->engine, uaddr, uval, 0);
 
 	if (ret)
@@ -399,7 +398,7 @@ static RQK_UNCHECKED int unlock_locked(struct rqpi_task *self, uint32_t *uaddr, 
 	else if (rqk_rt_top(&ps->lock))
 		ret = give_to_top(self, uaddr, uval, ps, wakes);
 	else
-		ret = unlock_behind_leavers(self, uaddr, uval, hb, top, wakes);
+		ret = unlock_behind_leavers(self, uaddr, uval, hb, top, ps, wakes);
 	rqk_unlock(e, &ps->lock.wait_lock);
 	return ret;
 }

@@ -35,7 +35,7 @@ static void enter(struct rqh_host *h, struct rqh_thread *t, int op)
 	rqb_compiler_barrier();
 	t->shared_call = !(op & RQPI_FUTEX_PRIVATE);
 	t->may_restart = 0;
-	if (rqb_unlikely(t->own.policy == SCHED_DEADLINE))
+	if (rqb_unlikely(rqb_load(&t->own_deadline)))
 		rqh_refresh_deadline(t);
 	if (rqh_has(h, RQPI_HOST_CATCH_FAULTS))
 		rqh_catch_faults();

@@ -24,7 +24,9 @@
  * How often relax() only waits a little, since the last trylock() that had success; then it sleeps.
  */
 #define RELAX_LOOKS 4
-#define RELAX_NSEC  5000
+#define RELAX_NSEC  50000
+#define RELAX_DOUBLINGS \
+	5 /* of that: a few real-time threads that all do so leave no CPU to others */
 
 static uint32_t without_pi;
 
@@ -204,8 +206,9 @@ void rqh_unlock(void *ctx, struct rqpi_rawlock *lock)
  */
 void rqh_relax(void *ctx)
 {
-	const struct timespec moment = {0, RELAX_NSEC};
+	struct timespec moment = {0, RELAX_NSEC};
 	struct rqh_tls *me = rqh_me();
+	uint32_t slept;
 
 	(void)ctx;
 	if (me->relaxed++ < RELAX_LOOKS) {
@@ -213,5 +216,7 @@ void rqh_relax(void *ctx)
 			pause_cpu();
 		return;
 	}
+	slept = me->relaxed - RELAX_LOOKS - 1;
+	moment.tv_nsec <<= slept < RELAX_DOUBLINGS ? slept : RELAX_DOUBLINGS;
 	rqh_syscall4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, RQH_ARG(&moment), 0);
 }

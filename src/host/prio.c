@@ -75,8 +75,11 @@ static struct rqh_sched target_of(const struct rqh_thread *t, const struct rqpi_
 		target.policy = t->own.policy == SCHED_RR ? SCHED_RR : SCHED_FIFO;
 		target.priority = (uint32_t)(RQPI_PRIO_RT(0) - eff->prio);
 	} else {
-		/* An IDLE thread would not run for any nice value. */
-		target.policy = t->own.policy == SCHED_IDLE ? SCHED_OTHER : t->own.policy;
+		/*
+		 * An IDLE thread would not run for any nice value; one that has just been made
+		 * real-time has none, and the engine is about to hear of it.
+		 */
+		target.policy = t->own.policy == SCHED_BATCH ? SCHED_BATCH : SCHED_OTHER;
 		target.nice = eff->prio - RQPI_PRIO_NICE(0);
 	}
 	return target;
@@ -207,20 +210,33 @@ static long take_own(struct rqh_thread *t, const struct rqh_sched *own)
 		t->applied = *own;
 	}
 	t->own = *own;
+	rqb_store(&t->own_deadline, own->policy == SCHED_DEADLINE);
 	return 0;
 }
 
 static long change_own(struct rqh_host *h, struct rqh_thread *t, const struct rqh_sched *own)
 {
-	struct rqpi_prio prio = rqh_prio_of(own);
+	struct rqh_sched told;
+	struct rqpi_prio prio;
+	bool again;
 	long ret;
 
 	rqh_lock(h, &t->prio_lock);
 	ret = take_own(t, own);
+	told = t->own;
 	rqh_unlock(h, &t->prio_lock);
-	if (ret == 0)
+	if (ret != 0)
+		return ret;
+	/* Of two changes that come at once, the engine may hear of the first one last. */
+	do {
+		prio = rqh_prio_of(&told);
 		rqpi_task_set_prio(rqh_task(t), &prio);
-	return ret;
+		rqh_lock(h, &t->prio_lock);
+		again = memcmp(&told, &t->own, sizeof(told)) != 0;
+		told = t->own;
+		rqh_unlock(h, &t->prio_lock);
+	} while (again);
+	return 0;
 }
 
 long rqh_set_own(uint32_t tid, const struct rqh_sched *own)
@@ -232,14 +248,16 @@ long rqh_set_own(uint32_t tid, const struct rqh_sched *own)
 
 	if (!h)
 		return -ENOMEM;
+	if (!tid)
+		tid = rqh_me()->tid;
 	mask = rqh_signals_block();
-	t = rqh_ref_known(h, tid ? tid : rqh_me()->tid);
-	if (t) {
-		ret = change_own(h, t, own);
-		rqpi_task_put(rqh_task(t));
-	} else {
-		ret = apply(tid, own);
-	}
+	do {
+		t = rqh_ref_known(h, tid);
+		if (t) {
+			ret = change_own(h, t, own);
+			rqpi_task_put(rqh_task(t));
+		}
+	} while (!t && !rqh_if_unknown(h, tid, apply, own, &ret));
 	rqh_signals_restore(mask);
 	return ret;
 }

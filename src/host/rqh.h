@@ -149,6 +149,7 @@ struct rqh_thread {
 	struct rqpi_rawlock prio_lock;
 	struct rqh_sched own;
 	struct rqh_sched applied;
+	uint32_t own_deadline; /* @own is DEADLINE; read without the lock */
 
 	struct rqh_counts counts;
 };
@@ -306,6 +307,13 @@ bool rqh_signals_all_restart(void);
 struct rqh_thread *rqh_self(struct rqh_host *h);
 /* The record of a thread that is known, with a reference to its task; NULL. */
 struct rqh_thread *rqh_ref_known(struct rqh_host *h, uint32_t tid);
+/*
+ * Do @act for a thread that is not known, and cannot become known meanwhile: a new record takes
+ * what the kernel has as the thread's own. False: it is known by now.
+ */
+bool rqh_if_unknown(struct rqh_host *h, uint32_t tid,
+		    long (*act)(uint32_t tid, const struct rqh_sched *sched),
+		    const struct rqh_sched *sched, long *ret);
 /* The same without a reference. */
 struct rqh_thread *rqh_lookup(struct rqh_host *h, uint32_t tid);
 struct rqpi_task *rqh_find_task(void *ctx, struct rqpi_task *self, uint32_t tid);

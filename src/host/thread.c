@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include "src/host/rawcall.h"
 
@@ -169,6 +170,7 @@ static struct rqh_thread *make_record(struct rqh_host *h, uint32_t tid, uint64_t
 	if (rqh_sched_read(tid, &t->own) != 0)
 		t->own = (struct rqh_sched){.size = sizeof(t->own)};
 	t->applied = t->own;
+	rqb_store(&t->own_deadline, t->own.policy == SCHED_DEADLINE);
 	attr.prio = rqh_prio_of(&t->own);
 	attr.cookie = t;
 	rqpi_task_init(h->engine, t->task, take_state(h), &attr);
@@ -255,6 +257,22 @@ struct rqh_thread *rqh_ref_known(struct rqh_host *h, uint32_t tid)
 		rqpi_task_get(rqh_task(t));
 	rqh_unlock(h, &h->table_lock);
 	return t;
+}
+
+bool rqh_if_unknown(struct rqh_host *h, uint32_t tid,
+		    long (*act)(uint32_t tid, const struct rqh_sched *sched),
+		    const struct rqh_sched *sched, long *ret)
+{
+	struct rqh_thread *t;
+	bool unknown;
+
+	rqh_lock(h, &h->table_lock);
+	t = find(h, tid);
+	unknown = !t || t->status != RQH_LIVE || !rqh_lives(t);
+	if (unknown)
+		*ret = act(tid, sched);
+	rqh_unlock(h, &h->table_lock);
+	return unknown;
 }
 
 struct rqh_thread *rqh_lookup(struct rqh_host *h, uint32_t tid)

@@ -84,7 +84,7 @@ static void enter(struct es_mutex *m, int me, const char *way)
 			es_fail("%s: OWNER_DIED, but no owner has died", way);
 		m->recovered++;
 		atomic_store(&m->inside, 0);
-		__atomic_fetch_and(&m->word, ~FUTEX_OWNER_DIED, __ATOMIC_RELAXED);
+		__atomic_fetch_and(&m->word, ~(uint32_t)FUTEX_OWNER_DIED, __ATOMIC_RELAXED);
 	}
 	before = atomic_exchange(&m->inside, me);
 	if (before)

@@ -88,7 +88,7 @@ void es_broadcast(struct es_cond *c);
 /* The calling thread is going to end and holds @m. */
 void es_bequeath(struct es_mutex *m);
 
-/* ---------------------------------------------------------------- the crew: engine_crew.c, engine_referee.c */
+/* ------------------------------------------- the crew: engine_crew.c, engine_referee.c */
 
 /* Work for @seconds with the engine as es_variant says; the program has started it. */
 void es_crew(double seconds, uint64_t seed);
