@@ -113,6 +113,14 @@ RQPI_API void rqpi_task_set_prio(struct rqpi_task *task, const struct rqpi_prio 
 RQPI_API void rqpi_task_prio(struct rqpi_task *task, struct rqpi_prio *own, struct rqpi_prio *eff);
 
 /*
+ * rqpi_task_waits_for() - for block(): who has the PI lock that @self is the next one to get?
+ * Returns: that task, with a reference; NULL: @self is not the next one, waits for something
+ * else, or it cannot be said at once. A port may find that the owner is running, and wait for it
+ * without sleeping.
+ */
+RQPI_API struct rqpi_task *rqpi_task_waits_for(struct rqpi_task *self);
+
+/*
  * set_robust_list(2) and its counterpart. @head is an address of user space, of a struct of three
  * pointer-sized fields: first link, offset from a link to its word, pending link. @bytes must be
  * the size of that. Returns: 0; -RQPI_EINVAL.

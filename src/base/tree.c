@@ -73,31 +73,53 @@ static void repair_insert(struct rqb_tree *tree, struct rqb_node *node)
 	tree->root->red = 0;
 }
 
+/* @node becomes @parent's child on @side, where there is none yet. */
+static void link(struct rqb_tree *tree, struct rqb_node *node, struct rqb_node *parent, int side)
+{
+	*node = (struct rqb_node){.parent = parent, .red = 1, .linked = 1};
+	if (!parent) {
+		tree->root = node;
+		tree->first = node;
+		tree->last = node;
+	} else {
+		parent->child[side] = node;
+		if (side == 0 && tree->first == parent)
+			tree->first = node;
+		if (side == 1 && tree->last == parent)
+			tree->last = node;
+	}
+	repair_insert(tree, node);
+}
+
 void rqb_tree_insert(struct rqb_tree *tree, struct rqb_node *node, rqb_before *before)
 {
 	struct rqb_node *parent = NULL;
 	struct rqb_node *at = tree->root;
-	bool leftmost = true;
 	int side = 0;
 
+	if (at && !before(node, tree->last)) {
+		link(tree, node, tree->last, 1);
+		return;
+	}
 	while (at) {
 		parent = at;
 		side = before(node, at) ? 0 : 1;
-		leftmost = leftmost && side == 0;
 		at = at->child[side];
 	}
-	node->parent = parent;
-	node->child[0] = NULL;
-	node->child[1] = NULL;
-	node->red = 1;
-	node->linked = 1;
-	if (parent)
-		parent->child[side] = node;
+	link(tree, node, parent, side);
+}
+
+void rqb_tree_insert_near(struct rqb_tree *tree, struct rqb_node *near, struct rqb_node *node,
+			  rqb_before *before)
+{
+	struct rqb_node *next = rqb_tree_next(near);
+
+	if (before(node, near) || (next && !before(node, next)))
+		rqb_tree_insert(tree, node, before);
+	else if (!near->child[1])
+		link(tree, node, near, 1);
 	else
-		tree->root = node;
-	if (leftmost)
-		tree->first = node;
-	repair_insert(tree, node);
+		link(tree, node, next, 0); /* the leftmost of what is right of @near */
 }
 
 /* The ways through @parent's child on @side are one black node short. */
@@ -170,6 +192,20 @@ static void swap_with_next(struct rqb_tree *tree, struct rqb_node *node)
 	node->red = red;
 }
 
+/* NULL before the first. */
+static struct rqb_node *previous(struct rqb_node *node)
+{
+	if (node->child[0]) {
+		node = node->child[0];
+		while (node->child[1])
+			node = node->child[1];
+		return node;
+	}
+	while (node->parent && side_of(node) == 0)
+		node = node->parent;
+	return node->parent;
+}
+
 void rqb_tree_remove(struct rqb_tree *tree, struct rqb_node *node)
 {
 	struct rqb_node *parent;
@@ -178,6 +214,8 @@ void rqb_tree_remove(struct rqb_tree *tree, struct rqb_node *node)
 
 	if (tree->first == node)
 		tree->first = rqb_tree_next(node);
+	if (tree->last == node)
+		tree->last = previous(node);
 	if (node->child[0] && node->child[1])
 		swap_with_next(tree, node);
 	child = node->child[0] ? node->child[0] : node->child[1];
@@ -241,10 +279,14 @@ bool rqb_tree_valid(const struct rqb_tree *tree, rqb_before *before)
 	const struct rqb_node *next;
 	unsigned int depth = node ? black_depth(node) : 0;
 
+	if (!node && tree->last)
+		return false;
 	if (tree->first != node || is_red(tree->root) || (tree->root && tree->root->parent))
 		return false;
 	for (; node; node = next) {
 		next = rqb_tree_next(node);
+		if (!next && tree->last != node)
+			return false;
 		if (!node_valid(node) || (next && before(next, node)))
 			return false;
 		if ((!node->child[0] || !node->child[1]) && black_depth(node) != depth)

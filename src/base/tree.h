@@ -2,7 +2,8 @@
 /*
  * tree.h - an intrusive, ordered tree: waiters in order of urgency, in O(log n).
  *
- * The most urgent one is what a futex asks for most, so the first node is kept at hand. Equal
+ * The most urgent one is what a futex asks for most, so the first node is kept at hand; and
+ * most come last, so the last one is, too. Equal
  * nodes are kept in the order in which they were inserted. The tree allocates nothing and cannot
  * fail; its user holds the lock. A node is in no tree when it is all zero or has been removed.
  */
@@ -23,6 +24,7 @@ struct rqb_node {
 struct rqb_tree {
 	struct rqb_node *root;
 	struct rqb_node *first;
+	struct rqb_node *last;
 };
 
 /* Does @a come before @b? Not for equal nodes, whichever way round. */
@@ -48,6 +50,13 @@ static inline bool rqb_node_linked(const struct rqb_node *node)
 
 /* Behind all that @node does not come before. */
 void rqb_tree_insert(struct rqb_tree *tree, struct rqb_node *node, rqb_before *before);
+
+/*
+ * The same, a little faster if its place is right behind @near, which is in the tree. To insert many
+ * that come in their order costs O(1) each, and without @near so it does at the tree's end.
+ */
+void rqb_tree_insert_near(struct rqb_tree *tree, struct rqb_node *near, struct rqb_node *node,
+			  rqb_before *before);
 
 /* @node must be in @tree. */
 void rqb_tree_remove(struct rqb_tree *tree, struct rqb_node *node);

@@ -157,13 +157,24 @@ void rqk_unqueue(struct rqk_bucket *hb, struct rqk_futex_q *q)
 }
 
 void rqk_requeue(struct rqk_bucket *from, struct rqk_bucket *to, struct rqk_futex_q *q,
-		 const struct rqpi_key *key)
+		 const struct rqpi_key *key, struct rqk_futex_q *behind)
 {
 	if (rqk_key_equal(&q->key, key))
 		return; /* from here to here: it keeps its place */
 	rqb_tree_remove(&from->tree, &q->node);
-	rqk_bucket_unexpect(from);
 	q->key = *key;
-	rqk_bucket_expect(to);
-	rqk_queue(to, q);
+	if (behind)
+		rqb_tree_insert_near(&to->tree, &behind->node, &q->node, q_before);
+	else
+		rqb_tree_insert(&to->tree, &q->node, q_before);
+	if (from != to)
+		rqb_store_bits(&q->bucket, (uintptr_t)to);
+}
+
+void rqk_requeued(struct rqk_bucket *from, struct rqk_bucket *to, uint32_t count)
+{
+	if (from == to || !count)
+		return;
+	(void)rqb_add(&to->waiters, count);
+	(void)rqb_sub(&from->waiters, count);
 }

@@ -73,17 +73,33 @@ static RQK_UNCHECKED void unlock_ends(struct rqpi_task *self, const struct ends 
 
 /* ---------------------------------------------------------------- REQUEUE, CMP_REQUEUE */
 
-/* @count: how many have been dealt with before this one. */
-static int requeue_one(const struct ends *x, struct rqk_futex_q *q, int64_t count, int64_t nr_wake,
-		       struct rqk_wakes *wakes) RQK_REQUIRES(x->hb1->lock, x->hb2->lock)
+/* With both buckets locked: wake @nr_wake, move @nr_requeue. How many that were, or -EINVAL. */
+static long wake_and_move(const struct ends *x, int32_t nr_wake, int32_t nr_requeue,
+			  struct rqk_wakes *wakes) RQK_REQUIRES(x->hb1->lock, x->hb2->lock)
 {
-	if (q->kind != RQK_PLAIN)
-		return -RQPI_EINVAL;
-	if (count < nr_wake)
-		rqk_wake_q(x->hb1, q, wakes);
-	else
-		rqk_requeue(x->hb1, x->hb2, q, &x->key2);
-	return 0;
+	struct rqk_futex_q *q = rqk_first(x->hb1, &x->key1);
+	struct rqk_futex_q *behind = NULL;
+	struct rqk_futex_q *next;
+	uint32_t moved = 0;
+	int64_t count = 0;
+	long ret = 0;
+
+	for (; q && count < (int64_t)nr_wake + nr_requeue; q = next, count++) {
+		next = rqk_next(q);
+		if (q->kind != RQK_PLAIN) {
+			ret = -RQPI_EINVAL;
+			break;
+		}
+		if (count < nr_wake) {
+			rqk_wake_q(x->hb1, q, wakes);
+			continue;
+		}
+		rqk_requeue(x->hb1, x->hb2, q, &x->key2, behind);
+		behind = q;
+		moved++;
+	}
+	rqk_requeued(x->hb1, x->hb2, moved);
+	return ret ? ret : (long)count;
 }
 
 RQK_UNCHECKED long rqk_requeue_plain(struct rqpi_task *self, const struct rqk_call *call,
@@ -92,11 +108,8 @@ RQK_UNCHECKED long rqk_requeue_plain(struct rqpi_task *self, const struct rqk_ca
 	int32_t nr_wake = (int32_t)call->val;
 	int32_t nr_requeue = (int32_t)call->val2;
 	struct rqk_wakes wakes = {NULL, NULL};
-	struct rqk_futex_q *q;
-	struct rqk_futex_q *next;
 	struct ends x;
-	int64_t count = 0;
-	long ret = 0;
+	long ret;
 
 	if (nr_wake < 0 || nr_requeue < 0)
 		return -RQPI_EINVAL;
@@ -105,16 +118,10 @@ RQK_UNCHECKED long rqk_requeue_plain(struct rqpi_task *self, const struct rqk_ca
 		ret = lock_ends(self, call, &x, compare);
 	if (ret)
 		return ret;
-	for (q = rqk_first(x.hb1, &x.key1); q && count < (int64_t)nr_wake + nr_requeue; q = next) {
-		next = rqk_next(q);
-		ret = requeue_one(&x, q, count, nr_wake, &wakes);
-		if (ret)
-			break;
-		count++;
-	}
+	ret = wake_and_move(&x, nr_wake, nr_requeue, &wakes);
 	unlock_ends(self, &x);
 	rqk_wake_now(self->engine, self, &wakes);
-	return ret ? ret : (long)count;
+	return ret;
 }
 
 /* ---------------------------------------------------------------- CMP_REQUEUE_PI */
@@ -125,6 +132,8 @@ struct mover {
 	const struct ends *x;
 	struct rqk_pi_target t;	       /* the second word */
 	struct rqk_pi_state *pi_state; /* of the second word, once it has been found or made */
+	struct rqk_futex_q *behind;    /* moved last */
+	uint32_t moved;
 	struct rqk_wakes wakes;
 };
 
@@ -173,7 +182,9 @@ static void move(struct mover *m, struct rqk_futex_q *q)
 	rqk_trace(m->self->engine, m->self, RQPI_EV_REQUEUE_MOVED, m->t.uaddr, rqk_q_task(q)->tid,
 		  0);
 	q->kind = RQK_PI;
-	rqk_requeue(m->x->hb1, m->x->hb2, q, &m->x->key2);
+	rqk_requeue(m->x->hb1, m->x->hb2, q, &m->x->key2, m->behind);
+	m->behind = q;
+	m->moved++;
 	rqk_requeue_finish(m->self, q, RQK_REQUEUE_DONE);
 }
 
@@ -307,6 +318,7 @@ RQK_UNCHECKED long rqk_cmp_requeue_pi(struct rqpi_task *self, const struct rqk_c
 		    .set_waiters = nr_requeue > 0,
 		};
 		ret = requeue_pi(&m, (int64_t)nr_wake + nr_requeue);
+		rqk_requeued(x.hb1, x.hb2, m.moved);
 		unlock_ends(self, &x);
 		rqk_wake_now(e, self, &m.wakes);
 		if (ret == -RQPI_EFAULT)

@@ -304,8 +304,15 @@ struct rqk_futex_q *rqk_next(struct rqk_futex_q *q);
 /* Into the bucket, which expects it; out of it, which stops expecting it. */
 void rqk_queue(struct rqk_bucket *hb, struct rqk_futex_q *q) RQK_REQUIRES(hb->lock);
 void rqk_unqueue(struct rqk_bucket *hb, struct rqk_futex_q *q) RQK_REQUIRES(hb->lock);
+/*
+ * From one queue to another; @behind, if not NULL, is the one moved before. rqk_requeued() does the
+ * counting for all that were moved, before any of the two buckets is let go.
+ */
 void rqk_requeue(struct rqk_bucket *from, struct rqk_bucket *to, struct rqk_futex_q *q,
-		 const struct rqpi_key *key) RQK_REQUIRES(from->lock, to->lock);
+		 const struct rqpi_key *key, struct rqk_futex_q *behind)
+    RQK_REQUIRES(from->lock, to->lock);
+void rqk_requeued(struct rqk_bucket *from, struct rqk_bucket *to, uint32_t count)
+    RQK_REQUIRES(from->lock, to->lock);
 
 /*
  * Lock the bucket that @q is in, wherever it is moved meanwhile. NULL: in none, nothing is

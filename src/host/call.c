@@ -33,6 +33,7 @@ static void enter(struct rqh_host *h, struct rqh_thread *t, int op)
 		rqh_recover(t, (uintptr_t)__builtin_frame_address(0));
 	rqb_store(&t->in_call, 1);
 	rqb_compiler_barrier();
+	rqb_store(&t->cpu, (uint32_t)(sched_getcpu() + 1));
 	t->shared_call = !(op & RQPI_FUTEX_PRIVATE);
 	t->may_restart = 0;
 	if (rqb_unlikely(rqb_load(&t->own_deadline)))

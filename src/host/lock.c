@@ -35,15 +35,6 @@ static bool is_plain(void)
 	return rqb_load(&without_pi) != 0;
 }
 
-static inline void pause_cpu(void)
-{
-#if defined(__x86_64__)
-	__asm__ volatile("pause");
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 /* The lock may be in shared memory, unless nobody shares the arena. */
 static long futex(const struct rqh_host *h, uint32_t *word, int op, uint32_t val)
 {
@@ -167,7 +158,7 @@ void rqh_lock(void *ctx, struct rqpi_rawlock *lock)
 	for (int i = 0; i < LOOKS; i++) {
 		if (take_if_free(me, &lock->word[0]))
 			return;
-		pause_cpu();
+		rqh_pause();
 	}
 	if (is_plain())
 		lock_plain(ctx, &lock->word[0]);
@@ -213,7 +204,7 @@ void rqh_relax(void *ctx)
 	(void)ctx;
 	if (me->relaxed++ < RELAX_LOOKS) {
 		for (int i = 0; i < LOOKS; i++)
-			pause_cpu();
+			rqh_pause();
 		return;
 	}
 	slept = me->relaxed - RELAX_LOOKS - 1;

@@ -27,6 +27,8 @@
 #define WATCH_NSEC    50000000u
 #define WATCH_RECORDS 64u
 
+#define SPINS 200 /* some microseconds */
+
 #define LOOK_NSEC 5000000u /* between two looks for signals */
 
 uint64_t rqh_now(void *ctx, int clock)
@@ -133,6 +135,11 @@ static struct rqpi_deadline slice_of(struct rqh_host *h, const struct rqh_thread
 	return slice;
 }
 
+static bool is_asleep(uint32_t park)
+{
+	return park == RQH_ASLEEP || park == RQH_ASLEEP_BELL;
+}
+
 static bool take_token(struct rqh_thread *t)
 {
 	return rqb_cas(&t->park, RQH_TOKEN, RQH_AWAKE);
@@ -144,6 +151,30 @@ static bool get_up(struct rqh_thread *t, enum rqh_park how)
 	return !rqb_cas(&t->park, how, RQH_AWAKE) && take_token(t);
 }
 
+/*
+ * Who is next for a lock whose owner is running on another CPU has it sooner than a sleep and a
+ * wake-up take. Bounded, as the owner's section may be long, and the CPU is only where it was
+ * last seen.
+ */
+static bool spin_for_owner(struct rqh_thread *t, struct rqpi_task *self)
+{
+	struct rqpi_task *owner = rqpi_task_waits_for(self);
+	const struct rqh_thread *o;
+	bool token = false;
+
+	if (!owner)
+		return false;
+	o = rqpi_task_cookie(owner);
+	for (int i = 0; i < SPINS && !token; i++) {
+		if (rqb_load(&o->cpu) == rqb_load(&t->cpu) || is_asleep(rqb_load_acq(&o->park)))
+			break;
+		rqh_pause();
+		token = rqb_load_acq(&t->park) == RQH_TOKEN;
+	}
+	rqpi_task_put(owner);
+	return token && take_token(t);
+}
+
 int rqh_block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *deadline,
 	      bool interruptible)
 {
@@ -153,6 +184,8 @@ int rqh_block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *dea
 
 	if (!deadline)
 		deadline = &forever;
+	if (spin_for_owner(t, self))
+		return 0;
 	for (;;) {
 		struct rqpi_deadline slice = slice_of(h, t, deadline);
 		enum rqh_park how;

@@ -56,6 +56,16 @@ extern __thread struct rqh_tls rqh_tls __attribute__((tls_model("initial-exec"))
 extern struct rqh_local *rqh_local;
 extern struct rqh_host *rqh_host;
 
+/* Within a bounded loop that looks at something another CPU is about to change. */
+static inline void rqh_pause(void)
+{
+#if defined(__x86_64__)
+	__asm__ volatile("pause");
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 /* start.c: fill rqh_local and rqh_tls anew. */
 void rqh_know_myself(void);
 
@@ -128,6 +138,7 @@ struct rqh_thread {
 	/* of the thread itself */
 	uint64_t gone_at; /* RQH_GONE: since when, CLOCK_MONOTONIC */
 	uint32_t in_call;
+	uint32_t cpu;	      /* + 1; where its last call began */
 	uint32_t cancellable; /* its sleeps are cancellation points */
 	uint32_t in_sleep;    /* in block(), with no lock held */
 	uintptr_t frame;      /* of block() on its stack, while in_sleep */

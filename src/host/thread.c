@@ -221,6 +221,11 @@ static bool is_reused(const struct rqh_thread *t)
 	return rqh_identify(t->tid, &who) && !rqh_same(&who, &t->who);
 }
 
+static bool tells_its_end(const struct rqh_thread *t)
+{
+	return !t->foreign && t->who.pid == rqh_local->pid;
+}
+
 struct rqpi_task *rqh_find_task(void *ctx, struct rqpi_task *self, uint32_t tid)
 {
 	struct rqh_host *h = ctx;
@@ -237,7 +242,11 @@ struct rqpi_task *rqh_find_task(void *ctx, struct rqpi_task *self, uint32_t tid)
 	if (!t)
 		t = make_foreign(h, tid);
 	/* Dead records stay: to bury them is for somebody who holds no locks. */
-	if (t && t->status == RQH_LIVE && rqh_lives(t)) {
+	/*
+	 * Threads of this process tell when they end, and asking the kernel costs more than all
+	 * else.
+	 */
+	if (t && t->status == RQH_LIVE && (tells_its_end(t) || rqh_lives(t))) {
 		task = rqh_task(t);
 		rqpi_task_get(task);
 	}
