@@ -175,6 +175,7 @@ struct rqpi_task {
 	struct rqpi_rawlock pi_lock;
 	struct rqpi_prio own;		 /* (p) */
 	struct rqpi_prio eff;		 /* (p) [I3] */
+	uint32_t eff_now;		 /* (a) eff.prio, for whoever inherits from it */
 	struct rqpi_prio applied;	 /* (p) what the port was told last */
 	struct rqb_tree pi_waiters;	 /* (p) [I4] */
 	struct rqk_waiter *blocked_on;	 /* (p) [I5] */

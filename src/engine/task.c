@@ -27,6 +27,7 @@ struct rqpi_task *rqpi_task_init(struct rqpi_engine *engine, void *storage, void
 	    .own = attr->prio,
 	    .eff = attr->prio,
 	    .applied = attr->prio,
+	    .eff_now = (uint32_t)attr->prio.prio,
 	    .spare = spare,
 	    .life = RQK_ALIVE,
 	};
@@ -96,11 +97,30 @@ static bool runs_before(const struct rqpi_prio *a, const struct rqpi_prio *b)
 	return a->prio == RQPI_PRIO_DEADLINE && a->deadline < b->deadline;
 }
 
+/* @own, or what the normal @top has by now. */
+static struct rqpi_prio with_nice_of(struct rqk_waiter *top, const struct rqpi_prio *own)
+{
+	const struct rqpi_task *donor = rqb_entry(top, struct rqpi_task, waiter);
+	struct rqpi_prio now = top->pi_prio;
+	int32_t prio = (int32_t)rqb_load_sc(&donor->eff_now);
+
+	if (prio >= RQPI_PRIO_NICE(-20)) /* else it is being boosted, and a walk is on its way */
+		now.prio = prio;
+	return runs_before(&now, own) ? now : *own;
+}
+
 void rqk_adjust_prio(struct rqpi_task *task)
 {
-	const struct rqk_waiter *top = rqk_top_pi_waiter(task);
+	struct rqk_waiter *top = rqk_top_pi_waiter(task);
+	struct rqpi_prio best = task->own;
 
-	task->eff = top && runs_before(&top->pi_prio, &task->own) ? top->pi_prio : task->own;
+	if (top && runs_before(&top->pi_prio, &best))
+		best = top->pi_prio;
+	/* Its nice value counts as it is now: when that changed nobody was sorted anew. */
+	if (top && top->pi_prio.prio >= RQPI_PRIO_NICE(-20))
+		best = with_nice_of(top, &task->own);
+	task->eff = best;
+	rqb_store_sc(&task->eff_now, (uint32_t)best.prio);
 }
 
 void rqk_apply_prio(struct rqpi_task *task)
