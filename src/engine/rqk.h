@@ -24,7 +24,8 @@
  *   I2  An rt_mutex with waiters has HAS_WAITERS set in its owner word, so that no unlock takes the
  *       fast path and leaves them behind. (Set without waiters: only until the next slow unlock.)
  *   I3  A task's effective priority is the most urgent of its own and its pi_waiters'. It is
- *       computed anew each time, never saved and restored.
+ *       computed anew each time, never saved and restored. (Of normal tasks nice values: as they
+ *       were when a waiter last came or left.)
  *   I4  A task's pi_waiters are the top waiters of the rt_mutexes it owns: all of them, no other.
  *   I5  task->blocked_on is its waiter if and only if that is in the tree of waiter->lock.
  *   I6  Waiters of an rt_mutex are sorted by urgency, equals by arrival, and the key of a waiter is
@@ -529,10 +530,5 @@ bool rqk_requeue_edge(enum rqk_requeue_state from, enum rqk_requeue_state to, bo
 
 /* exit.c, for the robust list: wake one plain waiter of the shared key of @uaddr. */
 void rqk_wake_one_shared(struct rqpi_task *self, uint32_t *uaddr);
-
-static inline uint32_t rqk_ptr_low(const void *p)
-{
-	return (uint32_t)(uintptr_t)p;
-}
 
 #endif /* RQK_H */
