@@ -113,12 +113,13 @@ RQPI_API void rqpi_task_set_prio(struct rqpi_task *task, const struct rqpi_prio 
 RQPI_API void rqpi_task_prio(struct rqpi_task *task, struct rqpi_prio *own, struct rqpi_prio *eff);
 
 /*
- * rqpi_task_waits_for() - for block(): who has the PI lock that @self is the next one to get?
- * Returns: that task, with a reference; NULL: @self is not the next one, waits for something
- * else, or it cannot be said at once. A port may find that the owner is running, and wait for it
- * without sleeping.
+ * rqpi_task_is_next() - for block(): is @self the next one to get a PI lock, and from whom?
+ * @owner: set to the task that has the lock, with a reference; to NULL, if it is just being given
+ * up or somebody is at work on the lock.
+ * Returns: false: @self is not the next one, or waits for something else; @owner is NULL. With
+ * true, a port may find that the owner is running, and wait for it without sleeping.
  */
-RQPI_API struct rqpi_task *rqpi_task_waits_for(struct rqpi_task *self);
+RQPI_API bool rqpi_task_is_next(struct rqpi_task *self, struct rqpi_task **owner);
 
 /*
  * set_robust_list(2) and its counterpart. @head is an address of user space, of a struct of three

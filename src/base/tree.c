@@ -44,10 +44,14 @@ static void rotate(struct rqb_tree *tree, struct rqb_node *node, int side)
 	node->parent = up;
 }
 
-/* @node is red, and its parent may be so too. */
-static void repair_insert(struct rqb_tree *tree, struct rqb_node *node)
+/*
+ * @node is red, and its parent may be so too. True: every way down from the root has become one
+ * black node longer.
+ */
+static bool repair_insert(struct rqb_tree *tree, struct rqb_node *node)
 {
 	struct rqb_node *parent;
+	bool grew;
 
 	while ((parent = node->parent) && parent->red) {
 		struct rqb_node *grand = parent->parent; /* there, as the root is never red */
@@ -70,7 +74,9 @@ static void repair_insert(struct rqb_tree *tree, struct rqb_node *node)
 		rotate(tree, grand, !side);
 		break;
 	}
+	grew = tree->root->red;
 	tree->root->red = 0;
+	return grew;
 }
 
 /* @node becomes @parent's child on @side, where there is none yet. */
@@ -88,7 +94,7 @@ static void link(struct rqb_tree *tree, struct rqb_node *node, struct rqb_node *
 		if (side == 1 && tree->last == parent)
 			tree->last = node;
 	}
-	repair_insert(tree, node);
+	(void)repair_insert(tree, node);
 }
 
 void rqb_tree_insert(struct rqb_tree *tree, struct rqb_node *node, rqb_before *before)
@@ -242,6 +248,210 @@ struct rqb_node *rqb_tree_next(const struct rqb_node *node)
 		node = node->parent;
 	return node->parent;
 }
+
+/* ---------------------------------------------------------------- many at a time */
+
+/* A tree without its ends: the root is black or missing. */
+struct part {
+	struct rqb_node *root;
+	unsigned int blacks; /* on every way down */
+};
+
+/* What hangs at @node, with @blacks on every way down from it, as a tree of its own. */
+static struct part part_at(struct rqb_node *node, unsigned int blacks)
+{
+	if (node) {
+		node->parent = NULL;
+		blacks += node->red;
+		node->red = 0;
+	}
+	return (struct part){node, blacks};
+}
+
+static void hang(struct rqb_node *node, struct rqb_node *parent, int side)
+{
+	parent->child[side] = node;
+	if (node)
+		node->parent = parent;
+}
+
+/*
+ * One tree of @a, @mid and @b, in this order. @mid goes where the higher of the two is as high as
+ * the lower one, and takes both as its children.
+ */
+static struct part join(struct part a, struct rqb_node *mid, struct part b)
+{
+	int side = a.blacks > b.blacks; /* the edge of the higher one that @mid goes to */
+	struct part high = side ? a : b;
+	struct part low = side ? b : a;
+	struct rqb_node *at = high.root;
+	struct rqb_node *parent = NULL;
+	struct rqb_tree tree = {.root = high.root};
+	unsigned int blacks = high.blacks;
+
+	*mid = (struct rqb_node){.linked = 1};
+	while (blacks > low.blacks || is_red(at)) {
+		blacks -= !at->red;
+		parent = at;
+		at = at->child[side];
+	}
+	hang(low.root, mid, side);
+	hang(at, mid, !side);
+	if (!parent)
+		return (struct part){mid, high.blacks + 1};
+	mid->red = 1;
+	hang(mid, parent, side);
+	high.blacks += repair_insert(&tree, mid);
+	return (struct part){tree.root, high.blacks};
+}
+
+/* On every way down from a child of @node. */
+static unsigned int blacks_below(const struct rqb_node *node)
+{
+	unsigned int blacks = 0;
+
+	while ((node = node->child[0]))
+		blacks += !node->red;
+	return blacks;
+}
+
+/* Take the tree of @node apart: what is before @node and what is behind it. */
+static void split(struct rqb_node *node, struct part *before, struct part *behind)
+{
+	struct rqb_node *parent = node->parent;
+	unsigned int blacks = blacks_below(node);
+	int side = parent ? side_of(node) : 0;
+
+	*before = part_at(node->child[0], blacks);
+	*behind = part_at(node->child[1], blacks);
+	blacks += !node->red;
+	while (parent) {
+		struct rqb_node *mid = parent;
+		struct part other = part_at(mid->child[!side], blacks);
+		int side_below = side;
+
+		blacks += !mid->red;
+		parent = mid->parent;
+		side = parent ? side_of(mid) : 0;
+		if (side_below == 1)
+			*before = join(other, mid, *before);
+		else
+			*behind = join(*behind, mid, other);
+	}
+}
+
+static const struct part nothing;
+
+/* A run of @first, those in between and @last; @behind: what follows it. */
+static struct part cut_part(struct rqb_node *first, struct rqb_node *last, struct part *behind)
+{
+	struct part between;
+
+	if (first == last)
+		return join(nothing, first, nothing);
+	split(last, &between, behind);
+	return join(join(nothing, first, between), last, nothing);
+}
+
+void rqb_tree_cut(struct rqb_tree *tree, struct rqb_node *first, struct rqb_node *last,
+		  struct rqb_tree *run)
+{
+	struct rqb_node *before = previous(first);
+	struct rqb_node *next = rqb_tree_next(last);
+	struct part left;
+	struct part right;
+	struct part none;
+
+	if (!before && !next) {
+		*run = *tree;
+		*tree = (struct rqb_tree){.root = NULL};
+		return;
+	}
+	split(first, &left, &right);
+	*run = (struct rqb_tree){cut_part(first, last, &right).root, first, last};
+	if (next) { /* the first one of what is left on the right joins the two halves */
+		split(next, &none, &right);
+		left = join(left, next, right);
+	}
+	tree->root = left.root;
+	if (!before)
+		tree->first = next;
+	if (!next)
+		tree->last = before;
+}
+
+/* The first node of @tree that @node comes before; NULL: none. */
+static struct rqb_node *first_behind(const struct rqb_tree *tree, const struct rqb_node *node,
+				     rqb_before *before)
+{
+	struct rqb_node *at = tree->root;
+	struct rqb_node *found = NULL;
+
+	while (at) {
+		if (before(node, at))
+			found = at;
+		at = at->child[!before(node, at)];
+	}
+	return found;
+}
+
+static void paste_each(struct rqb_tree *tree, struct rqb_tree *run, rqb_before *before)
+{
+	struct rqb_node *near = NULL;
+	struct rqb_node *node;
+
+	while ((node = run->first)) {
+		rqb_tree_remove(run, node);
+		if (near)
+			rqb_tree_insert_near(tree, near, node, before);
+		else
+			rqb_tree_insert(tree, node, before);
+		near = node;
+	}
+}
+
+/* All of @run goes right before @next, or, if that is NULL, to the end. */
+static void paste_whole(struct rqb_tree *tree, const struct rqb_tree *run, struct rqb_node *next)
+{
+	struct part left;
+	struct part right;
+	struct part none;
+	struct part rest;
+
+	if (tree->first == next)
+		tree->first = run->first;
+	split(run->first, &none, &rest);
+	if (next) {
+		split(next, &left, &right);
+		left = join(left, run->first, rest);
+		left = join(left, next, right);
+	} else {
+		left = part_at(tree->root, blacks_below(tree->root) + 1);
+		left = join(left, run->first, rest);
+		tree->last = run->last;
+	}
+	tree->root = left.root;
+}
+
+void rqb_tree_paste(struct rqb_tree *tree, struct rqb_tree *run, rqb_before *before)
+{
+	struct rqb_node *next;
+
+	if (!run->root)
+		return;
+	next = first_behind(tree, run->first, before);
+	if (!tree->root) {
+		*tree = *run;
+	} else if (next && !before(run->last, next)) {
+		paste_each(tree, run, before);
+		return;
+	} else {
+		paste_whole(tree, run, next);
+	}
+	*run = (struct rqb_tree){.root = NULL};
+}
+
+/* ---------------------------------------------------------------- checking */
 
 static const struct rqb_node *leftmost(const struct rqb_node *node)
 {

@@ -64,6 +64,20 @@ void rqb_tree_remove(struct rqb_tree *tree, struct rqb_node *node);
 /* In order; NULL at the end. */
 struct rqb_node *rqb_tree_next(const struct rqb_node *node);
 
+/*
+ * Take the nodes from @first to @last out of @tree and make @run, which is overwritten, a tree of
+ * them. O(log n), however many they are.
+ */
+void rqb_tree_cut(struct rqb_tree *tree, struct rqb_node *first, struct rqb_node *last,
+		  struct rqb_tree *run);
+
+/*
+ * Insert all nodes of @run into @tree, as if one by one and in their order, and empty @run.
+ * O(log n) if they come to lie between two neighbours of @tree. What @before says of two nodes of
+ * @run may have changed since they were cut, as long as they are still in order.
+ */
+void rqb_tree_paste(struct rqb_tree *tree, struct rqb_tree *run, rqb_before *before);
+
 /* Are order, colours and links as they must be? Walks the whole tree; for tests and checkers. */
 bool rqb_tree_valid(const struct rqb_tree *tree, rqb_before *before);
 

@@ -156,25 +156,28 @@ void rqk_unqueue(struct rqk_bucket *hb, struct rqk_futex_q *q)
 	rqb_store_bits(&q->bucket, 0);
 }
 
-void rqk_requeue(struct rqk_bucket *from, struct rqk_bucket *to, struct rqk_futex_q *q,
-		 const struct rqpi_key *key, struct rqk_futex_q *behind)
+void rqk_run_add(struct rqk_run *run, struct rqk_futex_q *q)
 {
-	if (rqk_key_equal(&q->key, key))
+	if (rqk_key_equal(&q->key, run->key))
 		return; /* from here to here: it keeps its place */
-	rqb_tree_remove(&from->tree, &q->node);
-	q->key = *key;
-	if (behind)
-		rqb_tree_insert_near(&to->tree, &behind->node, &q->node, q_before);
-	else
-		rqb_tree_insert(&to->tree, &q->node, q_before);
-	if (from != to)
-		rqb_store_bits(&q->bucket, (uintptr_t)to);
+	if (!run->count++)
+		run->first = q;
+	run->last = q;
+	q->key = *run->key;
+	if (run->from != run->to)
+		rqb_store_bits(&q->bucket, (uintptr_t)run->to);
 }
 
-void rqk_requeued(struct rqk_bucket *from, struct rqk_bucket *to, uint32_t count)
+void rqk_run_end(struct rqk_run *run)
 {
-	if (from == to || !count)
+	struct rqb_tree moved;
+
+	if (!run->count)
 		return;
-	(void)rqb_add(&to->waiters, count);
-	(void)rqb_sub(&from->waiters, count);
+	rqb_tree_cut(&run->from->tree, &run->first->node, &run->last->node, &moved);
+	rqb_tree_paste(&run->to->tree, &moved, q_before);
+	if (run->from == run->to)
+		return;
+	(void)rqb_add(&run->to->waiters, run->count);
+	(void)rqb_sub(&run->from->waiters, run->count);
 }

@@ -78,9 +78,8 @@ static long wake_and_move(const struct ends *x, int32_t nr_wake, int32_t nr_requ
 			  struct rqk_wakes *wakes) RQK_REQUIRES(x->hb1->lock, x->hb2->lock)
 {
 	struct rqk_futex_q *q = rqk_first(x->hb1, &x->key1);
-	struct rqk_futex_q *behind = NULL;
 	struct rqk_futex_q *next;
-	uint32_t moved = 0;
+	struct rqk_run run = {.from = x->hb1, .to = x->hb2, .key = &x->key2};
 	int64_t count = 0;
 	long ret = 0;
 
@@ -90,15 +89,12 @@ static long wake_and_move(const struct ends *x, int32_t nr_wake, int32_t nr_requ
 			ret = -RQPI_EINVAL;
 			break;
 		}
-		if (count < nr_wake) {
+		if (count < nr_wake)
 			rqk_wake_q(x->hb1, q, wakes);
-			continue;
-		}
-		rqk_requeue(x->hb1, x->hb2, q, &x->key2, behind);
-		behind = q;
-		moved++;
+		else
+			rqk_run_add(&run, q);
 	}
-	rqk_requeued(x->hb1, x->hb2, moved);
+	rqk_run_end(&run);
 	return ret ? ret : (long)count;
 }
 
@@ -132,10 +128,30 @@ struct mover {
 	const struct ends *x;
 	struct rqk_pi_target t;	       /* the second word */
 	struct rqk_pi_state *pi_state; /* of the second word, once it has been found or made */
-	struct rqk_futex_q *behind;    /* moved last */
-	uint32_t moved;
+	struct rqk_futex_q *next;      /* to look at, NULL: no more */
+	struct rqk_run run;	       /* those that wait for the second word from now on */
 	struct rqk_wakes wakes;
 };
+
+/*
+ * Waiters sleep, so they are in no cache. What the move of the one after @q will touch is asked for
+ * while @q is being moved.
+ */
+static void fetch_behind(struct rqk_futex_q *q)
+{
+	struct rqb_node *node = q ? rqb_tree_next(&q->node) : NULL;
+	struct rqpi_task *task;
+
+	if (!node)
+		return;
+	task = rqk_q_task(rqb_entry(node, struct rqk_futex_q, node));
+	__builtin_prefetch(&task->q, 1);
+	__builtin_prefetch(&task->q.key, 1);
+	__builtin_prefetch(&task->pi_lock, 1);
+	__builtin_prefetch(&task->eff, 1);
+	__builtin_prefetch(&task->waiter, 1);
+	__builtin_prefetch(&task->waiter.pi, 1);
+}
 
 /*
  * The next waiter that is not just leaving, claimed. NULL: no more. @ret: -EINVAL, it is not for
@@ -147,14 +163,16 @@ static struct rqk_futex_q *claim_next(struct mover *m, int *ret)
 	struct rqk_futex_q *q;
 
 	*ret = 0;
-	while ((q = rqk_first(m->x->hb1, &m->x->key1))) {
+	while ((q = m->next)) {
+		m->next = rqk_next(q);
+		fetch_behind(m->next);
 		if (q->kind != RQK_REQUEUE_PI || !rqk_key_equal(&q->requeue_key, &m->x->key2)) {
 			*ret = -RQPI_EINVAL;
 			return NULL;
 		}
 		if (rqk_requeue_claim(m->self, q))
 			return q;
-		/* Off the queue with it, or we would find it again and again (requeue_state.c). */
+		/* Off the queue with it, or the next requeuer finds it again (requeue_state.c). */
 		rqk_trace(m->self->engine, m->self, RQPI_EV_REQUEUE_SKIPPED, m->t.uaddr,
 			  rqk_q_task(q)->tid, 0);
 		rqk_unqueue(m->x->hb1, q);
@@ -175,16 +193,17 @@ static void grant(struct mover *m, struct rqk_futex_q *q)
 	rqk_requeue_finish(m->self, q, RQK_REQUEUE_LOCKED);
 }
 
-/* The claimed @q waits for the second word from now on. */
+/*
+ * The claimed @q waits for the second word from now on. It may go on at once, as far as the lock
+ * of that one's bucket; its queue is changed before we let go of it.
+ */
 static void move(struct mover *m, struct rqk_futex_q *q)
     RQK_REQUIRES(m->x->hb1->lock, m->x->hb2->lock, m->t.hb->lock)
 {
 	rqk_trace(m->self->engine, m->self, RQPI_EV_REQUEUE_MOVED, m->t.uaddr, rqk_q_task(q)->tid,
 		  0);
 	q->kind = RQK_PI;
-	rqk_requeue(m->x->hb1, m->x->hb2, q, &m->x->key2, m->behind);
-	m->behind = q;
-	m->moved++;
+	rqk_run_add(&m->run, q);
 	rqk_requeue_finish(m->self, q, RQK_REQUEUE_DONE);
 }
 
@@ -239,6 +258,7 @@ static int proxy_trylock_atomic(struct mover *m, struct rqk_futex_q **first)
 	ret = e->port->load(e->ctx, m->t.uaddr, &uval);
 	if (ret)
 		return ret;
+	m->next = rqk_first(m->x->hb1, &m->x->key1);
 	q = claim_next(m, &ret);
 	if (!q)
 		return ret;
@@ -310,6 +330,7 @@ RQK_UNCHECKED long rqk_cmp_requeue_pi(struct rqpi_task *self, const struct rqk_c
 		if (ret)
 			return ret;
 		m = (struct mover){.self = self, .x = &x};
+		m.run = (struct rqk_run){.from = x.hb1, .to = x.hb2, .key = &x.key2};
 		m.t = (struct rqk_pi_target){
 		    .self = self,
 		    .uaddr = call->uaddr2,
@@ -318,7 +339,7 @@ RQK_UNCHECKED long rqk_cmp_requeue_pi(struct rqpi_task *self, const struct rqk_c
 		    .set_waiters = nr_requeue > 0,
 		};
 		ret = requeue_pi(&m, (int64_t)nr_wake + nr_requeue);
-		rqk_requeued(x.hb1, x.hb2, m.moved);
+		rqk_run_end(&m.run);
 		unlock_ends(self, &x);
 		rqk_wake_now(e, self, &m.wakes);
 		if (ret == -RQPI_EFAULT)

@@ -91,10 +91,10 @@ struct rqk_rt_mutex {
  */
 struct rqk_waiter {
 	struct rqb_node tree;	   /* (w) in lock->waiters */
-	struct rqb_node pi;	   /* (p) of the lock's owner: in its pi_waiters, if top waiter */
 	struct rqpi_task *task;	   /* (w) NULL once the lock is taken or given up */
 	struct rqk_rt_mutex *lock; /* (w)(p of the task) */
 	struct rqpi_prio prio;	   /* (w)(p of the task) sort key */
+	struct rqb_node pi;	   /* (p) of the lock's owner: in its pi_waiters, if top waiter */
 	struct rqpi_prio pi_prio;  /* (p) of the lock's owner: the same, as its tree has it */
 };
 
@@ -148,21 +148,25 @@ enum rqk_requeue_state {
 
 /* One task's place in the queue of one futex. */
 struct rqk_futex_q {
-	struct rqb_node node;	     /* (b) in bucket->tree */
-	uintptr_t bucket;	     /* (b)(a) struct rqk_bucket *, 0: in none [I10] */
-	struct rqpi_key key;	     /* (b) */
-	struct rqpi_key requeue_key; /* (b) RQK_REQUEUE_PI: the declared target */
-	struct rqpi_prio prio; /* (b) own priority when it queued; later changes do not move it */
+	struct rqb_node node;	       /* (b) in bucket->tree */
+	uintptr_t bucket;	       /* (b)(a) struct rqk_bucket *, 0: in none [I10] */
 	struct rqk_pi_state *pi_state; /* (b) attached to, or NULL */
 	uint32_t kind;		       /* (b) enum rqk_kind */
 	uint32_t bitset;	       /* (b) */
 	uint32_t requeue_state;	       /* (a) enum rqk_requeue_state */
+	struct rqpi_key key;	       /* (b) */
+	struct rqpi_key requeue_key;   /* (b) RQK_REQUEUE_PI: the declared target */
+	struct rqpi_prio prio; /* (b) own priority when it queued; later changes do not move it */
 };
 
 /* ---------------------------------------------------------------- tasks and the engine */
 
 enum rqk_life { RQK_ALIVE, RQK_EXITING, RQK_DEAD };
 
+/*
+ * The members stand as they are used: in storage that is aligned to 64 bytes a requeue touches
+ * six cache lines of each task that it moves.
+ */
 struct rqpi_task {
 	struct rqpi_engine *engine;  /* (c) */
 	void *cookie;		     /* (c) */
@@ -174,28 +178,30 @@ struct rqpi_task {
 	struct rqpi_task *wake_next; /* of whoever set wake_claimed */
 
 	struct rqpi_rawlock pi_lock;
-	struct rqpi_prio own;		 /* (p) */
-	struct rqpi_prio eff;		 /* (p) [I3] */
-	uint32_t eff_now;		 /* (a) eff.prio, for whoever inherits from it */
-	struct rqpi_prio applied;	 /* (p) what the port was told last */
-	struct rqb_tree pi_waiters;	 /* (p) [I4] */
-	struct rqk_waiter *blocked_on;	 /* (p) [I5] */
-	struct rqk_pi_state *pi_states;	 /* (p) those whose owner it is */
-	struct rqk_pi_state *exit_state; /* (p) the one its exit is about to deal with */
-	struct rqk_pi_state *spare;	 /* (s); asleep: (b); exiting: (p) */
-	uint32_t life;			 /* (p) enum rqk_life */
+	struct rqpi_prio eff;		/* (p) [I3] */
+	uint32_t eff_now;		/* (a) eff.prio, for whoever inherits from it */
+	uint32_t life;			/* (p) enum rqk_life */
+	struct rqk_waiter *blocked_on;	/* (p) [I5] */
+	struct rqk_pi_state *pi_states; /* (p) those whose owner it is */
 
-	struct rqk_rt_mutex
-	    exit_lock; /* held by the task while it exits: who needs the end waits here */
 	struct rqk_waiter waiter;
-	struct rqk_futex_q q;
-	const void *robust_list; /* (s) address of user space */
 
 	/* (s) What it sleeps for, to be found without its stack: rqpi_task_abandon(). */
 	struct rqk_bucket *slept_in;   /* WAIT_REQUEUE_PI: of its first word */
 	uint32_t *pi_word;	       /* the PI futex that it waits for */
 	struct rqpi_task *awaits_exit; /* whose exit_lock it waits for */
-	uint32_t no_words;	       /* its address space is out of reach */
+	const void *robust_list;       /* (s) address of user space */
+
+	struct rqk_futex_q q;
+
+	struct rqpi_prio own;		 /* (p) */
+	struct rqpi_prio applied;	 /* (p) what the port was told last */
+	struct rqb_tree pi_waiters;	 /* (p) [I4] */
+	struct rqk_pi_state *exit_state; /* (p) the one its exit is about to deal with */
+	struct rqk_pi_state *spare;	 /* (s); asleep: (b); exiting: (p) */
+	struct rqk_rt_mutex
+	    exit_lock;	   /* held by the task while it exits: who needs the end waits here */
+	uint32_t no_words; /* (s) its address space is out of reach */
 };
 
 struct rqpi_engine {
@@ -307,14 +313,22 @@ struct rqk_futex_q *rqk_next(struct rqk_futex_q *q);
 void rqk_queue(struct rqk_bucket *hb, struct rqk_futex_q *q) RQK_REQUIRES(hb->lock);
 void rqk_unqueue(struct rqk_bucket *hb, struct rqk_futex_q *q) RQK_REQUIRES(hb->lock);
 /*
- * From one queue to another; @behind, if not NULL, is the one moved before. rqk_requeued() does the
- * counting for all that were moved, before any of the two buckets is let go.
+ * A run: the waiters that one operation moves from one queue to another, neighbours there. Each is
+ * told where it belongs as it is added; they change trees together, in the end. In between, which
+ * is under both locks, the first tree is out of order: nothing may be searched in it.
  */
-void rqk_requeue(struct rqk_bucket *from, struct rqk_bucket *to, struct rqk_futex_q *q,
-		 const struct rqpi_key *key, struct rqk_futex_q *behind)
-    RQK_REQUIRES(from->lock, to->lock);
-void rqk_requeued(struct rqk_bucket *from, struct rqk_bucket *to, uint32_t count)
-    RQK_REQUIRES(from->lock, to->lock);
+struct rqk_run {
+	struct rqk_bucket *from;
+	struct rqk_bucket *to;
+	const struct rqpi_key *key; /* of the queue they go to */
+	struct rqk_futex_q *first;
+	struct rqk_futex_q *last;
+	uint32_t count;
+};
+
+void rqk_run_add(struct rqk_run *run, struct rqk_futex_q *q)
+    RQK_REQUIRES(run->from->lock, run->to->lock);
+void rqk_run_end(struct rqk_run *run) RQK_REQUIRES(run->from->lock, run->to->lock);
 
 /*
  * Lock the bucket that @q is in, wherever it is moved meanwhile. NULL: in none, nothing is

@@ -185,23 +185,26 @@ void rqpi_task_prio(struct rqpi_task *task, struct rqpi_prio *own, struct rqpi_p
  * From the task to its lock, as the chain walk goes, but only if nothing is in the way: a port
  * asks while it is about to sleep.
  */
-RQK_UNCHECKED struct rqpi_task *rqpi_task_waits_for(struct rqpi_task *self)
+RQK_UNCHECKED bool rqpi_task_is_next(struct rqpi_task *self, struct rqpi_task **owner)
 {
 	struct rqpi_engine *e = self->engine;
-	struct rqpi_task *owner = NULL;
 	struct rqk_waiter *waiter;
+	bool next;
 
+	*owner = NULL;
 	rqk_lock(e, &self->pi_lock);
 	waiter = self->blocked_on;
-	if (waiter && rqk_trylock(e, &waiter->lock->wait_lock)) {
-		if (rqk_rt_top(waiter->lock) == waiter)
-			owner = rqk_rt_owner(waiter->lock);
-		if (owner)
-			rqpi_task_get(owner);
+	next = waiter != NULL;
+	if (next && rqk_trylock(e, &waiter->lock->wait_lock)) {
+		next = rqk_rt_top(waiter->lock) == waiter;
+		if (next)
+			*owner = rqk_rt_owner(waiter->lock);
+		if (*owner)
+			rqpi_task_get(*owner);
 		rqk_unlock(e, &waiter->lock->wait_lock);
 	}
 	rqk_unlock(e, &self->pi_lock);
-	return owner;
+	return next;
 }
 
 /* ---------------------------------------------------------------- waking */

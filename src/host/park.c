@@ -27,7 +27,7 @@
 #define WATCH_NSEC    50000000u
 #define WATCH_RECORDS 64u
 
-#define SPINS 200 /* some microseconds */
+#define SPINS 1000 /* as long as a sleep and a wake-up take */
 
 #define LOOK_NSEC 5000000u /* between two looks for signals */
 
@@ -151,27 +151,34 @@ static bool get_up(struct rqh_thread *t, enum rqh_park how)
 	return !rqb_cas(&t->park, how, RQH_AWAKE) && take_token(t);
 }
 
+/* Is @owner running on another CPU than @t, as far as one can see? */
+static bool is_elsewhere(const struct rqh_thread *t, struct rqpi_task *owner)
+{
+	const struct rqh_thread *o = rqpi_task_cookie(owner);
+
+	return rqb_load(&o->cpu) != rqb_load(&t->cpu) && !is_asleep(rqb_load_acq(&o->park));
+}
+
 /*
  * Who is next for a lock whose owner is running on another CPU has it sooner than a sleep and a
- * wake-up take. Bounded, as the owner's section may be long, and the CPU is only where it was
- * last seen.
+ * wake-up take. Without an owner it is being unlocked this very moment. Bounded, as the owner's
+ * section may be long, and the CPU is only where it was last seen.
  */
 static bool spin_for_owner(struct rqh_thread *t, struct rqpi_task *self)
 {
-	struct rqpi_task *owner = rqpi_task_waits_for(self);
-	const struct rqh_thread *o;
+	struct rqpi_task *owner;
 	bool token = false;
 
-	if (!owner)
+	if (!rqpi_task_is_next(self, &owner))
 		return false;
-	o = rqpi_task_cookie(owner);
 	for (int i = 0; i < SPINS && !token; i++) {
-		if (rqb_load(&o->cpu) == rqb_load(&t->cpu) || is_asleep(rqb_load_acq(&o->park)))
+		if (owner && !is_elsewhere(t, owner))
 			break;
 		rqh_pause();
 		token = rqb_load_acq(&t->park) == RQH_TOKEN;
 	}
-	rqpi_task_put(owner);
+	if (owner)
+		rqpi_task_put(owner);
 	return token && take_token(t);
 }
 

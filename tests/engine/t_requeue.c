@@ -108,6 +108,37 @@ static void how_many_are_requeued(void **state)
 	assert_int_equal(cmp_requeue(&o, &u, 1, 1, &u2, 0), 0);
 }
 
+/*
+ * Those moved are as if they had come to the second futex now: behind who is as urgent there and
+ * between the others, be it all together or one by one. [5.4, 6.3.2]
+ */
+static void those_moved_queue_behind_their_equals(void **state)
+{
+	struct actor *together[] = {&c, &b, &a, &z, &d}; /* a and z come to b, before d */
+	struct actor *apart[] = {&c, &b, &a, &d, &z};
+
+	(void)state;
+	set_prio(&z, RT(10));
+	set_prio(&b, RT(10));
+	assert_int_equal(wait_on(&c, &u, 0), BLOCKED);
+	assert_int_equal(wait_on(&b, &u, 0), BLOCKED);
+	assert_int_equal(wait_on(&d, &u, 0), BLOCKED);
+	assert_int_equal(wait_on(&a, &u2, 0), BLOCKED);
+	assert_int_equal(wait_on(&z, &u2, 0), BLOCKED);
+	assert_int_equal(requeue(&o, &u2, 0, 2, &u), 2);
+	woken_in_this_order(together, 5);
+
+	set_prio(&b, RT(20));
+	assert_int_equal(wait_on(&b, &u, 0), BLOCKED);
+	assert_int_equal(wait_on(&d, &u, 0), BLOCKED);
+	assert_int_equal(wait_on(&a, &u2, 0), BLOCKED);
+	assert_int_equal(wait_on(&c, &u2, 0), BLOCKED);
+	set_prio(&z, NICE(-20));
+	assert_int_equal(wait_on(&z, &u2, 0), BLOCKED);
+	assert_int_equal(requeue(&o, &u2, 0, INT_MAX, &u), 3);
+	woken_in_this_order(apart, 5);
+}
+
 /* [6.3.4] */
 static void requeue_to_itself_counts_and_moves_nobody(void **state)
 {
@@ -139,6 +170,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 	    T(how_many_are_requeued),
+	    T(those_moved_queue_behind_their_equals),
 	    T(requeue_to_itself_counts_and_moves_nobody),
 	    T(a_plain_waiter_poisons_a_pi_word),
 	};

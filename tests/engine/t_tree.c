@@ -144,6 +144,79 @@ static void equals_stay_in_order_of_arrival(void **state)
 		take_out(sorted[0]);
 }
 
+/* @from .. @to - 1 of the array, cut out of the tree. */
+static void cut(size_t from, size_t to, struct rqb_tree *run)
+{
+	struct item *first = sorted[from];
+	struct item *last = sorted[to - 1];
+
+	rqb_tree_cut(&tree, &first->node, &last->node, run);
+	memmove(&sorted[from], &sorted[to], (n_sorted - to) * sizeof(sorted[0]));
+	n_sorted -= to - from;
+}
+
+/* The nodes that are in @run, in the same order, into both. */
+static void paste(struct rqb_tree *run)
+{
+	struct item *it;
+
+	for (struct rqb_node *node = run->first; node; node = rqb_tree_next(node)) {
+		size_t at = n_sorted;
+
+		it = rqb_entry(node, struct item, node);
+		while (at > 0 && it->key < sorted[at - 1]->key)
+			at--;
+		memmove(&sorted[at + 1], &sorted[at], (n_sorted - at) * sizeof(sorted[0]));
+		sorted[at] = it;
+		n_sorted++;
+	}
+	rqb_tree_paste(&tree, run, before);
+	assert_true(rqb_tree_empty(run));
+	assert_null(run->first);
+	assert_null(run->last);
+}
+
+/* Any run, from anywhere to anywhere: between two neighbours, at an end, or all over the tree. */
+static void runs_cut_and_pasted(void **state)
+{
+	static const uint32_t spreads[] = {2, 40, 1000000};
+
+	(void)state;
+	random_state = 2;
+	for (int step = 0; step < 6000; step++) {
+		uint32_t spread = spreads[step % 3];
+		uint32_t n = 1 + any(step % 100 == 0 ? MANY : 40);
+		struct rqb_tree run;
+		size_t from;
+		size_t to;
+		bool flat;
+		int shift;
+
+		memset(items, 0, sizeof(items));
+		for (uint32_t i = 0; i < n; i++) {
+			items[i].key = (int)any(spread) * 4;
+			insert(&items[i]);
+		}
+		from = any(n);
+		to = from + 1 + any(n - (uint32_t)from);
+		cut(from, to, &run);
+		same_as_the_array();
+		assert_true(rqb_tree_valid(&run, before));
+		/* As it was, before or behind all others, wherever it falls; or to one place. */
+		shift = ((int)any(3) - 1) * (int)(any(2) ? 5 * spread : any(4 * spread));
+		flat = any(4) == 0;
+		for (struct rqb_node *node = run.first; node; node = rqb_tree_next(node)) {
+			struct item *it = rqb_entry(node, struct item, node);
+
+			it->key = flat ? shift : it->key + shift;
+		}
+		paste(&run);
+		same_as_the_array();
+		while (n_sorted)
+			take_out(sorted[any((uint32_t)n_sorted)]);
+	}
+}
+
 /* A broken tree is called so. */
 static void the_check_can_fail(void **state)
 {
@@ -175,6 +248,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(random_insertions_and_removals),
 	    cmocka_unit_test(equals_stay_in_order_of_arrival),
+	    cmocka_unit_test(runs_cut_and_pasted),
 	    cmocka_unit_test(the_check_can_fail),
 	};
 

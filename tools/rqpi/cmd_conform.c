@@ -274,7 +274,7 @@ static void print_summary(const struct conform_report *r, uint64_t seed)
 		       r->programs, r->operations, r->differences, r->unstable,
 		       (unsigned long long)seed);
 	if (r->forgotten_boosts)
-		printf("%ld programs ended where Linux forgets a boost (rule 15.9)\n",
+		printf("%ld programs ended where Linux forgets a boost (rules 15.9, 15.15)\n",
 		       r->forgotten_boosts);
 }
 

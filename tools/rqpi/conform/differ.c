@@ -88,11 +88,54 @@ static bool play_pair(const struct conform_options *o, const struct conform_prog
 	return true;
 }
 
+/* The word that @task waits to own since its last call up to @step, -1: none. */
+static int word_waited_for(const struct conform_program *p, const struct conform_trace *t, int step,
+			   int task)
+{
+	const struct conform_step *s;
+
+	/* A step of a task that was busy was left out. */
+	while (step >= 0 && (p->steps[step].task != task || p->steps[step].what != CONFORM_CALL ||
+			     t->marks[step] != CONFORM_RUN))
+		step--;
+	if (step < 0)
+		return -1;
+	s = &p->steps[step];
+	switch (s->call.op & FUTEX_CMD_MASK) {
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		return s->call.uaddr.kind == CONFORM_AT_WORD ? s->call.uaddr.word : -1;
+	case FUTEX_WAIT_REQUEUE_PI:
+		return s->call.uaddr2.kind == CONFORM_AT_WORD ? s->call.uaddr2.word : -1;
+	default:
+		return -1;
+	}
+}
+
+/* Is there a task as urgent as @owner, blocked on a PI futex that @owner has? */
+static bool has_reason(const struct conform_program *p, const struct conform_trace *t, int step,
+		       int owner)
+{
+	int priority = conform_seen_at(t, step, owner)->priority;
+
+	for (int i = 0; i < p->task_count; i++) {
+		const struct conform_seen *seen = conform_seen_at(t, step, i);
+		int word;
+
+		if (i == owner || seen->state != CONFORM_BLOCKED || seen->priority != priority)
+			continue;
+		word = word_waited_for(p, t, step, i);
+		if (word >= 0 &&
+		    (conform_word_at(t, step, word) & CONFORM_TID) == (uint32_t)t->tids[owner])
+			return true;
+	}
+	return false;
+}
+
 /*
- * The one difference that is known, and right: a task that got a PI futex by being handed it is
- * made less urgent. Linux, which computes nothing at a hand-over, then forgets that there are
- * waiters behind it (RULES.md 15.9); the engine does not. All else is alike, and no task is less
- * urgent on the engine.
+ * The one difference that is known, and right: Linux does not let a task inherit what a waiter for
+ * one of its PI futexes brings, the engine does (RULES.md 15.9, 15.15). All else is alike, and for
+ * each task that is more urgent on the engine the waiter can be seen.
  */
 static bool is_forgotten_boost(const struct conform_options *o, const struct conform_program *p,
 			       const struct pair *pair)
@@ -100,22 +143,24 @@ static bool is_forgotten_boost(const struct conform_options *o, const struct con
 	int linux_lane = lane_at(o, 0) == &conform_lane_linux ? 0 : 1;
 	const struct conform_trace *kernel = pair->trace[linux_lane];
 	const struct conform_trace *engine = pair->trace[1 - linux_lane];
-	const struct conform_step *s = &p->steps[pair->step];
+	bool forgotten = false;
 
-	if (o->lane_count < 2 || s->what != CONFORM_SCHED ||
-	    conform_seen_at(engine, pair->step, s->task)->priority >=
-		conform_seen_at(kernel, pair->step, s->task)->priority)
+	if (o->lane_count < 2)
 		return false;
 	for (int i = 0; i < p->task_count; i++) {
 		const struct conform_seen *a = conform_seen_at(kernel, pair->step, i);
 		const struct conform_seen *b = conform_seen_at(engine, pair->step, i);
 
 		if (a->state != b->state || a->returned != b->returned ||
-		    (a->returned && a->result != b->result) ||
-		    (a->state != CONFORM_GONE && b->priority > a->priority))
+		    (a->returned && a->result != b->result))
 			return false;
+		if (a->state == CONFORM_GONE || a->priority == b->priority)
+			continue;
+		if (b->priority > a->priority || !has_reason(p, engine, pair->step, i))
+			return false;
+		forgotten = true;
 	}
-	return true;
+	return forgotten;
 }
 
 /* Does each lane agree with itself, and not with the other, again? */
