@@ -27,6 +27,7 @@
 
 #define CAPS_PROBED  0x80000000u
 #define ENOMEM_TRIES 100
+#define FRAME_LINES  12 /* of 64 bytes, of all that a wait has on the stack */
 #define NSEC_PER_SEC 1000000000L
 #define TIME_MAX     ((time_t)((1ull << (sizeof(time_t) * 8 - 1)) - 1))
 
@@ -234,6 +235,20 @@ int rqu_sys_unlock_pi(uint32_t *word, bool shared)
 	return strike_if_denied(ret, RQPI_CAP_PI, true);
 }
 
+/*
+ * A thread that has slept finds nothing of its own in the caches, and each return on the way to the
+ * caller would miss another line of the stack, and then the block of the thread: ask for all at
+ * once.
+ */
+static inline __attribute__((always_inline)) void fetch_frames(void)
+{
+	const char *frame = __builtin_frame_address(0);
+
+	__builtin_prefetch(&errno);
+	for (int line = 0; line < FRAME_LINES; line++)
+		__builtin_prefetch(frame + line * 64);
+}
+
 int rqu_sys_wait_requeue_pi(uint32_t *from, uint32_t val, uint32_t *to, bool shared,
 			    const struct rqu_deadline *dl)
 {
@@ -241,6 +256,7 @@ int rqu_sys_wait_requeue_pi(uint32_t *from, uint32_t val, uint32_t *to, bool sha
 	int ret = futex(from, FUTEX_WAIT_REQUEUE_PI | private_flag(shared) | clock_flag(dl), val,
 			kernel_time(dl, &buf), to, 0);
 
+	fetch_frames();
 	if (ret == 0)
 		rqb_handoff_acquire(to);
 	return strike_if_denied(ret, RQPI_CAP_REQUEUE_PI, false);
