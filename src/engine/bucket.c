@@ -156,7 +156,8 @@ void rqk_unqueue(struct rqk_bucket *hb, struct rqk_futex_q *q)
 	rqb_store_bits(&q->bucket, 0);
 }
 
-void rqk_run_add(struct rqk_run *run, struct rqk_futex_q *q)
+void rqk_run_add(struct rqk_bucket *from, struct rqk_bucket *to, struct rqk_run *run,
+		 struct rqk_futex_q *q)
 {
 	if (rqk_key_equal(&q->key, run->key))
 		return; /* from here to here: it keeps its place */
@@ -164,20 +165,20 @@ void rqk_run_add(struct rqk_run *run, struct rqk_futex_q *q)
 		run->first = q;
 	run->last = q;
 	q->key = *run->key;
-	if (run->from != run->to)
-		rqb_store_bits(&q->bucket, (uintptr_t)run->to);
+	if (from != to)
+		rqb_store_bits(&q->bucket, (uintptr_t)to);
 }
 
-void rqk_run_end(struct rqk_run *run)
+void rqk_run_end(struct rqk_bucket *from, struct rqk_bucket *to, const struct rqk_run *run)
 {
 	struct rqb_tree moved;
 
 	if (!run->count)
 		return;
-	rqb_tree_cut(&run->from->tree, &run->first->node, &run->last->node, &moved);
-	rqb_tree_paste(&run->to->tree, &moved, q_before);
-	if (run->from == run->to)
+	rqb_tree_cut(&from->tree, &run->first->node, &run->last->node, &moved);
+	rqb_tree_paste(&to->tree, &moved, q_before);
+	if (from == to)
 		return;
-	(void)rqb_add(&run->to->waiters, run->count);
-	(void)rqb_sub(&run->from->waiters, run->count);
+	(void)rqb_add(&to->waiters, run->count);
+	(void)rqb_sub(&from->waiters, run->count);
 }

@@ -79,7 +79,7 @@ static long wake_and_move(const struct ends *x, int32_t nr_wake, int32_t nr_requ
 {
 	struct rqk_futex_q *q = rqk_first(x->hb1, &x->key1);
 	struct rqk_futex_q *next;
-	struct rqk_run run = {.from = x->hb1, .to = x->hb2, .key = &x->key2};
+	struct rqk_run run = {.key = &x->key2};
 	int64_t count = 0;
 	long ret = 0;
 
@@ -92,9 +92,9 @@ static long wake_and_move(const struct ends *x, int32_t nr_wake, int32_t nr_requ
 		if (count < nr_wake)
 			rqk_wake_q(x->hb1, q, wakes);
 		else
-			rqk_run_add(&run, q);
+			rqk_run_add(x->hb1, x->hb2, &run, q);
 	}
-	rqk_run_end(&run);
+	rqk_run_end(x->hb1, x->hb2, &run);
 	return ret ? ret : (long)count;
 }
 
@@ -203,7 +203,7 @@ static void move(struct mover *m, struct rqk_futex_q *q)
 	rqk_trace(m->self->engine, m->self, RQPI_EV_REQUEUE_MOVED, m->t.uaddr, rqk_q_task(q)->tid,
 		  0);
 	q->kind = RQK_PI;
-	rqk_run_add(&m->run, q);
+	rqk_run_add(m->x->hb1, m->x->hb2, &m->run, q);
 	rqk_requeue_finish(m->self, q, RQK_REQUEUE_DONE);
 }
 
@@ -329,8 +329,7 @@ RQK_UNCHECKED long rqk_cmp_requeue_pi(struct rqpi_task *self, const struct rqk_c
 			ret = lock_ends(self, call, &x, true);
 		if (ret)
 			return ret;
-		m = (struct mover){.self = self, .x = &x};
-		m.run = (struct rqk_run){.from = x.hb1, .to = x.hb2, .key = &x.key2};
+		m = (struct mover){.self = self, .x = &x, .run = {.key = &x.key2}};
 		m.t = (struct rqk_pi_target){
 		    .self = self,
 		    .uaddr = call->uaddr2,
@@ -339,7 +338,7 @@ RQK_UNCHECKED long rqk_cmp_requeue_pi(struct rqpi_task *self, const struct rqk_c
 		    .set_waiters = nr_requeue > 0,
 		};
 		ret = requeue_pi(&m, (int64_t)nr_wake + nr_requeue);
-		rqk_run_end(&m.run);
+		rqk_run_end(x.hb1, x.hb2, &m.run);
 		unlock_ends(self, &x);
 		rqk_wake_now(e, self, &m.wakes);
 		if (ret == -RQPI_EFAULT)

@@ -318,17 +318,16 @@ void rqk_unqueue(struct rqk_bucket *hb, struct rqk_futex_q *q) RQK_REQUIRES(hb->
  * is under both locks, the first tree is out of order: nothing may be searched in it.
  */
 struct rqk_run {
-	struct rqk_bucket *from;
-	struct rqk_bucket *to;
 	const struct rqpi_key *key; /* of the queue they go to */
 	struct rqk_futex_q *first;
 	struct rqk_futex_q *last;
 	uint32_t count;
 };
 
-void rqk_run_add(struct rqk_run *run, struct rqk_futex_q *q)
-    RQK_REQUIRES(run->from->lock, run->to->lock);
-void rqk_run_end(struct rqk_run *run) RQK_REQUIRES(run->from->lock, run->to->lock);
+void rqk_run_add(struct rqk_bucket *from, struct rqk_bucket *to, struct rqk_run *run,
+		 struct rqk_futex_q *q) RQK_REQUIRES(from->lock, to->lock);
+void rqk_run_end(struct rqk_bucket *from, struct rqk_bucket *to, const struct rqk_run *run)
+    RQK_REQUIRES(from->lock, to->lock);
 
 /*
  * Lock the bucket that @q is in, wherever it is moved meanwhile. NULL: in none, nothing is
