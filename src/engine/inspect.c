@@ -121,18 +121,6 @@ static uint32_t count_spares(const struct rqk_pi_state *ps)
 	return n;
 }
 
-static void check_word(struct check *c, const struct rqk_pi_state *ps)
-{
-	uint32_t uval;
-
-	if (!c->self || ps->key.shared != RQPI_KEY_PRIVATE || ps->key.object != c->self->space ||
-	    !ps->owner || c->e->port->load(c->e->ctx, (uint32_t *)(uintptr_t)ps->key.offset, &uval))
-		return;
-	expect(c, rqb_word_tid(uval) == ps->owner->tid, "I8 the word does not name the owner",
-	       ps->owner->tid, ps);
-	expect(c, (uval & RQK_WORD_WAITERS) != 0, "I8 the word has no WAITERS", ps->owner->tid, ps);
-}
-
 /* Its exit writes the words of its robust list, and only then gives its PI states away. */
 static bool is_ending(struct check *c, struct rqpi_task *task)
 {
@@ -142,6 +130,21 @@ static bool is_ending(struct check *c, struct rqpi_task *task)
 	ending = task->life == RQK_EXITING;
 	rqk_unlock(c->e, &task->pi_lock);
 	return ending;
+}
+
+/* Who begins to end says so before it writes any word: the word is read first, then that. */
+static void check_word(struct check *c, const struct rqk_pi_state *ps)
+{
+	uint32_t uval;
+
+	if (!c->self || ps->key.shared != RQPI_KEY_PRIVATE || ps->key.object != c->self->space ||
+	    !ps->owner || c->e->port->load(c->e->ctx, (uint32_t *)(uintptr_t)ps->key.offset, &uval))
+		return;
+	if (is_ending(c, ps->owner))
+		return;
+	expect(c, rqb_word_tid(uval) == ps->owner->tid, "I8 the word does not name the owner",
+	       ps->owner->tid, ps);
+	expect(c, (uval & RQK_WORD_WAITERS) != 0, "I8 the word has no WAITERS", ps->owner->tid, ps);
 }
 
 /* @attached: how many of the queued waiters of its key are attached to it. */
@@ -162,7 +165,7 @@ static void check_pi_state(struct check *c, struct rqk_pi_state *ps, uint32_t at
 	if (top && !owner && ps->owner)
 		expect(c, is_waiter_of(&ps->lock, ps->owner), "I1 waiters, and nobody owns it",
 		       top->task ? top->task->tid : 0, ps);
-	if (owner && owner == ps->owner && !is_ending(c, owner))
+	if (owner && owner == ps->owner)
 		check_word(c, ps);
 	check_rt_mutex(c, &ps->lock);
 	rqk_unlock(c->e, &ps->lock.wait_lock);
