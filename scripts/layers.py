@@ -36,7 +36,7 @@ INCLUDES = {
     "src/shim/": ["src/user/", "src/sys/sys.h", "src/base/", *USER_HALF, PUBLIC + "host.h"],
     # The preload of the engine: above the host port, not above the user half.
     "src/shim/futex_shim.c": ["src/host/", "src/base/", *ENGINE_API, PUBLIC + "host.h"],
-    "sim/": [PUBLIC, "src/base/", "src/engine/inspect.h", "src/sys/sys.h", "src/user/"],
+    "sim/": [PUBLIC, "src/base/", "src/sys/", "src/user/user.h"],
     "bench/": [PUBLIC, "src/sys/sys.h", "src/base/", "tools/rqpi/"],
     "tools/rqpi/": [PUBLIC, "bench/", "src/base/", "sim/sim.h"],
     "tests/": EVERYTHING,

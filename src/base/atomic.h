@@ -19,8 +19,11 @@
 #ifdef RQPI_SIM
 void rqs_point(const volatile void *addr);
 #define RQB_POINT(addr) rqs_point(addr)
+/* A variable of the process: the checker saves and restores it. */
+#define RQB_STATE	__attribute__((section("rqs_state")))
 #else
 #define RQB_POINT(addr) ((void)(addr))
+#define RQB_STATE
 #endif
 
 #define rqb_likely(x)	__builtin_expect(!!(x), 1)

@@ -44,7 +44,7 @@ struct kernel_timespec64 {
 #define FUTEX_NR SYS_futex
 #endif
 
-static uint32_t caps;
+static RQB_STATE uint32_t caps;
 
 /* One futex call: the result or a negative errno, errno preserved. */
 static int futex(uint32_t *u1, int op, uint32_t val, const void *arg4, uint32_t *u2, uint32_t val3)

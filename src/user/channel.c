@@ -24,14 +24,18 @@
 
 #include "src/user/user.h"
 
-#define CHUNK	1024u /* channels a chunk, 64 KiB */
-#define CHUNKS	4096u /* more channels than Linux has thread ids */
-#define POLL_MS 1     /* how often a waiter without a channel looks again */
+#ifndef RQU_CHUNK	 /* the checker has few: they are part of each of its states */
+#define RQU_CHUNK  1024u /* channels a chunk, 64 KiB */
+#define RQU_CHUNKS 4096u /* more channels than Linux has thread ids */
+#endif
+#define CHUNK	RQU_CHUNK
+#define CHUNKS	RQU_CHUNKS
+#define POLL_MS 1 /* how often a waiter without a channel looks again */
 
-static struct rqu_chan first_chunk[CHUNK];
-static void *chunks[CHUNKS] = {first_chunk};
-static uint32_t fresh; /* channels below this index have been used */
-static uint64_t
+static RQB_STATE struct rqu_chan first_chunk[CHUNK];
+static RQB_STATE void *chunks[CHUNKS] = {first_chunk};
+static RQB_STATE uint32_t fresh; /* channels below this index have been used */
+static RQB_STATE uint64_t
     free_list; /* low half: index + 1 of the first, 0 none; high half: tag against ABA */
 
 static struct rqu_chan *channel_at(uint32_t index)

@@ -46,7 +46,7 @@ bool rqu_mutex_owned(struct rqu_mutex *m)
 	uint32_t word = rqb_load(&m->word);
 
 	return rqb_word_tid(word) == rqu_tid() ||
-	       (rqb_unlikely(rqu_self.forked) && adopt_after_fork(m, word));
+	       (rqb_unlikely(RQU_THIS.forked) && adopt_after_fork(m, word));
 }
 
 /* The caller owns @m and locks it again. */

@@ -21,9 +21,9 @@
 
 static struct rqu_robust_head *my_list(void)
 {
-	if (!rqu_self.robust)
-		rqu_self.robust = rqu_sys_robust_head(RQU_ROBUST_OFFSET);
-	return rqu_self.robust;
+	if (!RQU_THIS.robust)
+		RQU_THIS.robust = rqu_sys_robust_head(RQU_ROBUST_OFFSET);
+	return RQU_THIS.robust;
 }
 
 bool rqu_robust_supported(void)

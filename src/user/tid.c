@@ -11,14 +11,14 @@
 
 #include <pthread.h>
 
-__thread struct rqu_self rqu_self __attribute__((tls_model("initial-exec")));
+__thread struct rqu_self rqu_this __attribute__((tls_model("initial-exec")));
 
 /*
  * Who the one thread that came through fork was, in the processes above: newest first, 0 for
  * none. More than one after a fork of a fork, as daemons do it.
  */
 #define LINEAGE 8
-static uint32_t lineage[LINEAGE];
+static RQB_STATE uint32_t lineage[LINEAGE];
 
 uint32_t rqu_tid_slow(void)
 {
@@ -29,13 +29,13 @@ uint32_t rqu_tid_slow(void)
 	 */
 	for (int i = 0; i < LINEAGE; i++)
 		rqb_cas(&lineage[i], tid, RQB_WORD_TID_MASK);
-	rqu_self.tid = tid;
+	RQU_THIS.tid = tid;
 	return tid;
 }
 
 bool rqu_tid_is_prefork(uint32_t tid)
 {
-	if (!rqu_self.forked || tid == 0)
+	if (!RQU_THIS.forked || tid == 0)
 		return false;
 	for (int i = 0; i < LINEAGE; i++)
 		if (rqb_load(&lineage[i]) == tid)
@@ -46,19 +46,19 @@ bool rqu_tid_is_prefork(uint32_t tid)
 /* Runs in the child, alone. */
 static void forget_parent(void)
 {
-	if (!rqu_self.forked) {
+	if (!RQU_THIS.forked) {
 		/* Another thread came through the last fork, and is not here any more. */
 		for (int i = 0; i < LINEAGE; i++)
 			rqb_store(&lineage[i], 0);
 	}
 	/* A thread that has no cached TID never locked anything in the parent. */
-	if (rqu_self.tid) {
+	if (RQU_THIS.tid) {
 		for (int i = LINEAGE - 1; i > 0; i--)
 			rqb_store(&lineage[i], rqb_load(&lineage[i - 1]));
-		rqb_store(&lineage[0], rqu_self.tid);
+		rqb_store(&lineage[0], RQU_THIS.tid);
 	}
-	rqu_self.forked = true;
-	rqu_self.tid = 0;
+	RQU_THIS.forked = true;
+	RQU_THIS.tid = 0;
 }
 
 __attribute__((constructor)) static void watch_forks(void)

@@ -60,13 +60,16 @@ struct rqu_self {
 	struct rqu_robust_head *robust; /* libc's robust list of this thread, once asked for */
 };
 
-extern __thread struct rqu_self rqu_self __attribute__((tls_model("initial-exec")));
+extern __thread struct rqu_self rqu_this __attribute__((tls_model("initial-exec")));
+#ifndef RQU_THIS /* the checker's threads are none of libc's */
+#define RQU_THIS rqu_this
+#endif
 
 uint32_t rqu_tid_slow(void);
 
 static inline uint32_t rqu_tid(void)
 {
-	uint32_t tid = rqu_self.tid;
+	uint32_t tid = RQU_THIS.tid;
 
 	return rqb_likely(tid) ? tid : rqu_tid_slow();
 }

@@ -24,6 +24,7 @@ int cmd_demo(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_bench(int argc, char **argv); /* in bench/, where that is built */
 int cmd_conform(int argc, char **argv);
+int cmd_check(int argc, char **argv); /* its exit codes are its own: 0, 1, 2, 3 */
 
 /*
  * preload_find() - where librqpi-preload.so is: $RQPI_PRELOAD, else the build tree this binary lies

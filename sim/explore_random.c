@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * explore_random.c - one path after the other, each choice by lot: no memory, no claim to have seen
+ * all, and the only way for what has too many states.
+ *
+ * Called by explore.c. Every state is judged, every path goes to its end.
+ */
+#include "sim/explore.h"
+
+#include <stdlib.h>
+
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = (*state += 0x9e3779b97f4a7c15u);
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+/* False: a violation, or enough. */
+static bool play(const struct rqs_scenario *scenario, const struct rqs_limits *limits,
+		 struct rqs_result *result, struct rqs_path *path, uint64_t *random)
+{
+	struct rqs_choice list[RQS_CHOICES];
+	int count;
+
+	path->count = 0;
+	while ((count = rqs_choices(list)) > 0) {
+		struct rqs_choice choice = list[next_random(random) % (uint64_t)count];
+
+		result->transitions++;
+		if (!rqs_take(choice) || !rqs_judge(scenario, rqs_choices(list))) {
+			rqs_found(result, path, choice);
+			return false;
+		}
+		rqs_path_add(path, choice);
+		if (rqs_enough(limits, result))
+			return false;
+	}
+	if (path->count > result->depth)
+		result->depth = path->count;
+	return true;
+}
+
+void rqs_explore_random(const struct rqs_scenario *scenario, const struct rqs_limits *limits,
+			struct rqs_result *result)
+{
+	struct rqs_limits inner = *limits;
+	struct rqs_path path = {NULL, 0, 0};
+	uint64_t random = limits->seed;
+	char *begin = malloc(rqs_state_bytes());
+
+	inner.states = 0;
+	if (!begin) {
+		result->stopped = "the memory for snapshots";
+		return;
+	}
+	rqs_state_save(begin);
+	while (!limits->states || result->executions < limits->states) {
+		if (result->executions)
+			rqs_state_restore(begin);
+		if (!play(scenario, &inner, result, &path, &random))
+			break;
+		result->executions++;
+	}
+	free(path.choice);
+	free(begin);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * judge.c - is a state as it should be? The invariants of the engine where no raw lock is held, and
+ * at the end that everybody has ended and nothing is left behind.
+ *
+ * Called by the explorers for every state.
+ */
+#include "sim/explore.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void keep_first_line(void *arg, const char *line)
+{
+	char *text = arg;
+
+	if (!*text)
+		snprintf(text, sizeof(rqs_violation.text), "%s", line);
+}
+
+/* Somebody at work on the engine may be in the middle of it. */
+static bool is_at_rest(void)
+{
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		if (rqs_world->tasks[i].raw_locks)
+			return false;
+	}
+	return true;
+}
+
+/* A task that is in no operation, NULL: all are. With it the words are looked at, too. */
+static struct rqpi_task *idle_task(const struct rqs_scenario *scenario)
+{
+	for (uint32_t i = 0; i < rqs_world->n_tasks && !scenario->lies; i++) {
+		const struct rqs_task *t = &rqs_world->tasks[i];
+
+		if (t->status == RQS_READY && !t->in_kernel)
+			return t->task;
+	}
+	return NULL;
+}
+
+static bool check_engine(const struct rqs_scenario *scenario)
+{
+	char text[sizeof(rqs_violation.text)] = "";
+
+	if (rqpi_engine_check(rqs_world->engine, idle_task(scenario), keep_first_line, text))
+		rqs_fail("invariant", "%s", text);
+	return !rqs_violation.found;
+}
+
+static void describe(char *text, size_t size)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < rqs_world->n_tasks && n < size; i++) {
+		const struct rqs_task *t = &rqs_world->tasks[i];
+
+		if (t->status != RQS_ENDED)
+			n += (size_t)snprintf(text + n, size - n, "%s%c %s", n ? ", " : "",
+					      rqs_name(t),
+					      t->wants ? "waits for a raw lock" : "sleeps");
+	}
+}
+
+/* Whoever still waits knows nothing of a time to come, a signal, or a wake-up. */
+static void check_all_ended(void)
+{
+	char text[128] = "";
+
+	if (rqs_world_ended())
+		return;
+	describe(text, sizeof(text));
+	rqs_fail("lost wakeup", "nothing can happen any more, and not all have ended: %s", text);
+}
+
+static void check_nothing_left(void)
+{
+	char text[sizeof(rqs_violation.text)] = "";
+
+	rqpi_engine_dump(rqs_world->engine, keep_first_line, text);
+	if (*text)
+		rqs_fail("left behind", "%s", text);
+}
+
+bool rqs_judge(const struct rqs_scenario *scenario, int choices)
+{
+	if (rqs_violation.found)
+		return false;
+	if (is_at_rest() && !check_engine(scenario))
+		return false;
+	if (choices)
+		return true;
+	check_all_ended();
+	if (!rqs_violation.found)
+		check_nothing_left();
+	if (!rqs_violation.found && scenario->end)
+		scenario->end();
+	return !rqs_violation.found;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the program behind `rqpi check`: which scenarios, in which order, and what came of it.
+ *
+ * A program of its own, as the code under test is in here under the names that the libraries have.
+ * Exit status: 0 complete and clean, 1 a violation, 2 incomplete, 3 wrong usage or cannot run.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <popt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "sim/main.h"
+#include "sim/replay.h"
+#include "sim/token.h"
+
+enum exit_code { CLEAN, VIOLATED, INCOMPLETE, UNUSABLE };
+
+#define MIB 1048576ul
+
+struct options {
+	int list, json, verbose;
+	char *mode, *suite, *replay, *seed;
+	long memory; /* MiB */
+	double seconds;
+	long executions;
+	enum rqs_mode order;
+	struct rqs_limits limits;
+};
+
+static const char *const modes[] = {
+    [RQS_DFS] = "dfs", [RQS_DFS_REVERSED] = "rdfs", [RQS_BFS] = "bfs", [RQS_RANDOM] = "random"};
+
+static volatile int interrupted;
+
+static void on_interrupt(int sig)
+{
+	(void)sig;
+	interrupted = 1;
+}
+
+static void list_scenarios(void)
+{
+	for (int i = 0; rqs_scenarios[i]; i++)
+		printf("%-28s %s\n", rqs_scenarios[i]->name, rqs_scenarios[i]->about);
+}
+
+/* ---------------------------------------------------------------- one result */
+
+static void print_violation(const struct rqs_scenario *s, const struct rqs_result *r, bool verbose)
+{
+	struct rqs_violation again;
+	char *token = rqs_token_make(s, &r->path);
+	long diverged;
+
+	printf("\nVIOLATION in %s, %zu steps: %s: %s\n\n", s->name, r->path.count,
+	       r->violation.oracle, r->violation.text);
+	diverged = rqs_replay(s, &r->path, verbose, stdout, &again);
+	if (diverged >= 0)
+		printf("the replay diverged at step %ld: this is a mistake of the checker\n",
+		       diverged);
+	else if (!again.found || strcmp(again.text, r->violation.text) != 0)
+		printf("the replay did not end in the same violation: this is a mistake of the "
+		       "checker\n");
+	printf("\n  rqpi check --replay %s\n\n", token ? token : "(no memory)");
+	free(token);
+}
+
+static void print_result(const struct rqs_scenario *s, const struct options *o,
+			 const struct rqs_result *r)
+{
+	printf("%-28s %s", s->name, modes[o->order]);
+	if (o->order == RQS_RANDOM)
+		printf(" %llu executions,", (unsigned long long)r->executions);
+	else
+		printf(" %llu states,", (unsigned long long)r->states);
+	printf(" %llu transitions, ", (unsigned long long)r->transitions);
+	if (o->order != RQS_RANDOM)
+		printf("%llu terminal, ", (unsigned long long)r->terminals);
+	printf("depth %zu, %.2f s: ", r->depth, r->seconds);
+	if (r->complete)
+		printf("complete\n");
+	else if (r->stopped)
+		printf("incomplete, stopped by %s\n", r->stopped);
+	else
+		printf("done\n");
+}
+
+static struct json_object *violation_json(const struct rqs_scenario *s, const struct rqs_result *r)
+{
+	struct json_object *v = json_object_new_object();
+	char *token = rqs_token_make(s, &r->path);
+
+	json_object_object_add(v, "oracle", json_object_new_string(r->violation.oracle));
+	json_object_object_add(v, "text", json_object_new_string(r->violation.text));
+	json_object_object_add(v, "steps", json_object_new_int64((int64_t)r->path.count));
+	json_object_object_add(v, "token", json_object_new_string(token ? token : ""));
+	free(token);
+	return v;
+}
+
+static void print_json(const struct rqs_scenario *s, const struct options *o,
+		       const struct rqs_result *r)
+{
+	struct json_object *root = json_object_new_object();
+
+	if (rqs_mutant) {
+		json_object_object_add(root, "mutant", json_object_new_string(rqs_mutant));
+		json_object_object_add(root, "source", json_object_new_string(rqs_mutant_source));
+	}
+	json_object_object_add(root, "scenario", json_object_new_string(s->name));
+	json_object_object_add(root, "mode", json_object_new_string(modes[o->order]));
+	json_object_object_add(root, "states", json_object_new_uint64(r->states));
+	json_object_object_add(root, "transitions", json_object_new_uint64(r->transitions));
+	json_object_object_add(root, "terminals", json_object_new_uint64(r->terminals));
+	json_object_object_add(root, "executions", json_object_new_uint64(r->executions));
+	json_object_object_add(root, "depth", json_object_new_int64((int64_t)r->depth));
+	json_object_object_add(root, "complete", json_object_new_boolean(r->complete));
+	if (r->stopped)
+		json_object_object_add(root, "stopped_by", json_object_new_string(r->stopped));
+	json_object_object_add(root, "seconds", json_object_new_double(r->seconds));
+	json_object_object_add(root, "violation", r->violation.found ? violation_json(s, r) : NULL);
+	printf("%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN |
+								JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(root);
+}
+
+static enum exit_code check_one(const struct rqs_scenario *s, const struct options *o)
+{
+	struct rqs_result r;
+	enum exit_code code = CLEAN;
+
+	rqs_explore(s, o->order, &o->limits, &r);
+	if (o->json) {
+		print_json(s, o, &r);
+	} else {
+		print_result(s, o, &r);
+		if (r.violation.found)
+			print_violation(s, &r, o->verbose);
+	}
+	fflush(stdout);
+	if (r.violation.found)
+		code = VIOLATED;
+	else if (r.stopped)
+		code = INCOMPLETE;
+	free(r.path.choice);
+	return code;
+}
+
+/* ---------------------------------------------------------------- what was asked for */
+
+/* A violation is worse than what was left out, and that is worse than nothing. */
+static enum exit_code worse(enum exit_code a, enum exit_code b)
+{
+	if (a == VIOLATED || b == VIOLATED)
+		return VIOLATED;
+	return a > b ? a : b;
+}
+
+/* Is it to be checked? The suite "mutant" is the one scenario in which the planted bug shows. */
+static bool is_in_suite(const struct rqs_scenario *s, const char *suite)
+{
+	if (!strcmp(suite, "mutant"))
+		return !strcmp(s->name, rqs_mutant_scenario);
+	return !strcmp(suite, "full") || !s->deep;
+}
+
+static enum exit_code check_suite(const struct options *o)
+{
+	enum exit_code code = CLEAN;
+
+	for (int i = 0; rqs_scenarios[i] && !interrupted; i++) {
+		if (is_in_suite(rqs_scenarios[i], o->suite))
+			code = worse(code, check_one(rqs_scenarios[i], o));
+	}
+	return interrupted ? worse(code, INCOMPLETE) : code;
+}
+
+static enum exit_code check_named(const char *const *names, const struct options *o)
+{
+	enum exit_code code = CLEAN;
+
+	for (int i = 0; names[i]; i++) {
+		if (!rqs_scenario_named(names[i], strlen(names[i]))) {
+			fprintf(stderr, "rqpi check: '%s' is no scenario; --list shows them all\n",
+				names[i]);
+			return UNUSABLE;
+		}
+	}
+	for (int i = 0; names[i] && !interrupted; i++)
+		code = worse(code, check_one(rqs_scenario_named(names[i], strlen(names[i])), o));
+	return interrupted ? worse(code, INCOMPLETE) : code;
+}
+
+static enum exit_code replay(const struct options *o)
+{
+	const struct rqs_scenario *scenario;
+	struct rqs_violation found;
+	struct rqs_path path;
+	char why[128];
+	long diverged;
+
+	scenario = rqs_token_read(o->replay, &path, why, sizeof(why));
+	if (!scenario) {
+		fprintf(stderr, "rqpi check: --replay: %s\n", why);
+		return UNUSABLE;
+	}
+	diverged = rqs_replay(scenario, &path, o->verbose, stdout, &found);
+	free(path.choice);
+	if (diverged >= 0) {
+		fprintf(stderr,
+			"rqpi check: --replay: step %ld cannot be taken: this is not the "
+			"code that the token was made with\n",
+			diverged);
+		return UNUSABLE;
+	}
+	if (found.found)
+		printf("\n%s: %s\n", found.oracle, found.text);
+	else
+		printf("\nno violation\n");
+	return found.found ? VIOLATED : CLEAN;
+}
+
+static bool read_options(struct options *o)
+{
+	char *end = NULL;
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		if (!o->mode || !strcmp(o->mode, modes[i])) {
+			o->order = o->mode ? (enum rqs_mode)i : RQS_DFS;
+			break;
+		}
+		if (i + 1 == sizeof(modes) / sizeof(modes[0])) {
+			fprintf(stderr,
+				"rqpi check: --mode=%s: dfs, rdfs, bfs or random was "
+				"expected\n",
+				o->mode);
+			return false;
+		}
+	}
+	if (o->suite && strcmp(o->suite, "ci") != 0 && strcmp(o->suite, "full") != 0 &&
+	    (!rqs_mutant || strcmp(o->suite, "mutant") != 0)) {
+		fprintf(stderr, "rqpi check: --suite=%s: ci or full was expected\n", o->suite);
+		return false;
+	}
+	if (o->memory <= 0 || o->seconds < 0 || o->executions < 0) {
+		fprintf(stderr,
+			"rqpi check: --memory=%ld, --seconds=%g, --executions=%ld: "
+			"a positive number was expected\n",
+			o->memory, o->seconds, o->executions);
+		return false;
+	}
+	errno = 0;
+	o->limits = (struct rqs_limits){.seconds = o->seconds,
+					.memory = (size_t)o->memory * MIB,
+					.stop = &interrupted,
+					.seed = o->seed ? strtoull(o->seed, &end, 10) : 1};
+	if (o->seed && (errno || *end || end == o->seed)) {
+		fprintf(stderr, "rqpi check: --seed=%s: a number was expected\n", o->seed);
+		return false;
+	}
+	if (o->order == RQS_RANDOM)
+		o->limits.states = (uint64_t)o->executions;
+	return true;
+}
+
+static enum exit_code run(struct options *o, const char *const *names)
+{
+	if (o->list) {
+		list_scenarios();
+		return CLEAN;
+	}
+	if (!read_options(o))
+		return UNUSABLE;
+	if (!o->replay && !o->suite && (!names || !names[0])) {
+		fprintf(stderr, "rqpi check: which scenario? --list shows them all, --suite=ci "
+				"checks them\n");
+		return UNUSABLE;
+	}
+	if (rqs_world_open()) {
+		fprintf(stderr, "rqpi check: the memory of the machine cannot be mapped: %s\n",
+			strerror(errno));
+		return UNUSABLE;
+	}
+	signal(SIGINT, on_interrupt);
+	if (o->replay)
+		return replay(o);
+	return o->suite ? check_suite(o) : check_named(names, o);
+}
+
+int rqs_main(int argc, const char **argv)
+{
+	struct options o = {.memory = 4096, .executions = 100000};
+	struct poptOption table[] = {
+	    {"list", 'l', POPT_ARG_NONE, &o.list, 0, "list the scenarios and run none", NULL},
+	    {"suite", 0, POPT_ARG_STRING, &o.suite, 0, "check all scenarios of a suite: ci, full",
+	     "NAME"},
+	    {"mode", 0, POPT_ARG_STRING, &o.mode, 0,
+	     "dfs (the default), rdfs, bfs (the shortest path to a violation), random", "ORDER"},
+	    {"memory", 0, POPT_ARG_LONG, &o.memory, 0, "for what was seen, 4096 by default", "MIB"},
+	    {"seconds", 0, POPT_ARG_DOUBLE, &o.seconds, 0, "stop after so long, incomplete", "S"},
+	    {"executions", 0, POPT_ARG_LONG, &o.executions, 0,
+	     "of random, 100000 by default; 0: until --seconds", "N"},
+	    {"seed", 0, POPT_ARG_STRING, &o.seed, 0, "of random", "N"},
+	    {"replay", 0, POPT_ARG_STRING, &o.replay, 0, "play what a token says, and tell it",
+	     "TOKEN"},
+	    {"verbose", 'v', POPT_ARG_NONE, &o.verbose, 0, "tell every step", NULL},
+	    {"json", 0, POPT_ARG_NONE, &o.json, 0, "one JSON object for each scenario", NULL},
+	    POPT_AUTOHELP POPT_TABLEEND};
+	poptContext context = poptGetContext("rqpi check", argc, argv, table, 0);
+	enum exit_code code = UNUSABLE;
+	int ret;
+
+	poptSetOtherOptionHelp(context, "[OPTION...] [SCENARIO...]");
+	ret = poptGetNextOpt(context);
+	if (ret < -1)
+		fprintf(stderr, "rqpi check: %s: %s\n", poptBadOption(context, 0),
+			poptStrerror(ret));
+	else
+		code = run(&o, poptGetArgs(context));
+	poptFreeContext(context);
+	if (fflush(stdout) || ferror(stdout)) {
+		fprintf(stderr, "rqpi: cannot write to standard output: %s\n", strerror(errno));
+		return UNUSABLE;
+	}
+	return (int)code;
+}

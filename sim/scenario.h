@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * scenario.h - how a scenario is written: a struct of shared memory, one C function per task, and
+ * what must hold.
+ *
+ *	struct program { rqpi_mutex_t m; int n; };
+ *	#define P RQS_PROGRAM(struct program)
+ *
+ *	static void adder(void)
+ *	{
+ *		rqs_ok(rqpi_mutex_lock(&P->m));
+ *		rqs_enter(&P->inside);
+ *		P->n++;
+ *		rqs_leave(&P->inside);
+ *		rqs_ok(rqpi_mutex_unlock(&P->m));
+ *	}
+ *
+ * The memory begins as zero, which is a valid state of every public type. A task may use its stack,
+ * the program, and the public interface of both halves; no libc but memcpy() and memset(), no
+ * static variable, no thread-local one.
+ */
+#ifndef RQS_SCENARIO_H
+#define RQS_SCENARIO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include <rqpi/base.h>
+#include <rqpi/cond.h>
+#include <rqpi/engine.h>
+#include <rqpi/mutex.h>
+
+#include "src/base/atomic.h"
+
+#define RQS_ACTORS 5
+
+struct rqs_actor {
+	void (*fn)(void);
+	int prio;	    /* RQPI_PRIO_RT(n), RQPI_PRIO_NICE(n) */
+	int signals;	    /* how many signals with a handler may come, at any time */
+	bool may_cancel;    /* it may be cancelled, once, at any time */
+	bool may_be_killed; /* it may be killed, at any time */
+};
+
+struct rqs_scenario {
+	const char *name;  /* lower case and underscores */
+	const char *about; /* one line */
+	size_t bytes;	   /* of the program's memory */
+	uint32_t buckets;  /* of the engine, a power of two; 0: 1 */
+	struct rqs_actor actors[RQS_ACTORS];
+	void (*setup)(void); /* runs alone, before all; may be NULL */
+	void (*end)(void);   /* is all as it should be, when everybody has ended? May be NULL */
+	bool deep;	     /* too large for the suite ci */
+	bool lies;	     /* it writes to words that are the futex's: I8 is not looked at */
+};
+
+/* All of them, in scenarios/list.c; ends with NULL. */
+extern const struct rqs_scenario *const rqs_scenarios[];
+
+void *rqs_program(void);
+#define RQS_PROGRAM(type) ((type *)rqs_program())
+
+/* The calling task: 0 for the first actor; and its thread id, as it stands in a PI futex word. */
+int rqs_me(void);
+uint32_t rqs_tid(void);
+#define RQS_TID rqs_tid()
+
+/* The call must return 0, or @want. */
+void rqs_check_result(long got, long want, const char *call);
+#define rqs_ok(call)	     rqs_check_result((call), 0, #call)
+#define rqs_is(call, result) rqs_check_result((call), (result), #call)
+
+/* @what must be true. */
+void rqs_claim(bool holds, const char *what);
+
+/* Mutual exclusion: between the two, nobody else may be in there. All zero is empty. */
+struct rqs_room {
+	uint32_t inside;
+};
+void rqs_enter(struct rqs_room *room);
+void rqs_leave(struct rqs_room *room);
+
+/* From now on nobody may touch these bytes: they have been freed. At most once in a scenario. */
+void rqs_gone(const void *memory, size_t bytes);
+
+/* Anything may happen here, and the value is looked at again. */
+uint32_t rqs_read(const uint32_t *p);
+void rqs_write(uint32_t *p, uint32_t value);
+
+/* As sched_setscheduler(2): the priority of an actor that has not ended. */
+void rqs_set_prio(int actor, int prio);
+
+/* futex(2), as the calling task. The result, or a negative errno. */
+long rqs_futex(uint32_t *uaddr, int op, uint32_t val, const void *timeout, uint32_t *uaddr2,
+	       uint32_t val3);
+
+/*
+ * A deadline that comes when the explorer likes; on CLOCK_MONOTONIC. Not before @order smaller
+ * ones.
+ */
+struct timespec rqs_someday(int order);
+
+#endif /* RQS_SCENARIO_H */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* token.h - a path as one word, to be passed on: "rqpi1:c_2_waiters:a6b30B". */
+#ifndef RQS_TOKEN_H
+#define RQS_TOKEN_H
+
+#include "sim/explore.h"
+
+/*
+ * The token of @path: version, scenario, and the choices, run by run. A small letter: so many steps
+ * of that task; a capital: its time comes; ! before a small one: a signal comes for it; # before:
+ * it is cancelled; % before: it is killed. The caller frees it.
+ */
+char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path *path);
+
+/*
+ * The scenario and the path of @token. NULL: it is none, or names a scenario that there is not;
+ * @why says so. The caller frees path->choice.
+ */
+const struct rqs_scenario *rqs_token_read(const char *token, struct rqs_path *path, char *why,
+					  size_t size);
+
+const struct rqs_scenario *rqs_scenario_named(const char *name, size_t length);
+
+#endif /* RQS_TOKEN_H */

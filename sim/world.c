@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * world.c - the memory of the simulated machine, its tasks, and one step of one of them.
+ *
+ * Called by the explorers (explore_*.c). Rules: world.h [W-I1..3].
+ */
+#define _GNU_SOURCE
+#include "sim/world.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "sim/fiber.h"
+#include "sim/scenario.h"
+
+/*
+ * One mapping, at an address where no sanitizer and no loader puts anything: the arena, then the
+ * stacks, each with a page below it that nobody may touch.
+ */
+#define BASE	    ((char *)0x300000000000)
+#define ARENA_BYTES (64u * 1024)
+#define STACK_BYTES (64u * 1024)
+#define GUARD_BYTES 4096u
+#define STACKS	    (RQS_TASKS + 1u) /* and that of the one that sets up */
+#define MAP_BYTES   (ARENA_BYTES + STACKS * STACK_BYTES)
+
+/* Below the stack pointer of a task that gives way, what calls that have returned left behind. */
+#define DEAD_BYTES 3072u
+
+struct rqs_world *const rqs_world = (struct rqs_world *)(uintptr_t)0x300000000000;
+struct rqs_violation rqs_violation;
+
+/* The explorer's side; no part of the state. */
+static struct rqs_task *running;
+static void *explorer;
+static bool alone; /* points are none */
+static const struct rqs_scenario *playing;
+static sigjmp_buf after_fault;
+
+/* What the code under test marks with RQB_STATE; the linker knows where it begins and ends. */
+extern char rqs_state_begin[] __asm__("__start_rqs_state");
+extern char rqs_state_end[] __asm__("__stop_rqs_state");
+static char *marked_at_first; /* as the loader left it */
+
+static size_t marked_bytes(void)
+{
+	return (size_t)(rqs_state_end - rqs_state_begin);
+}
+
+/* ---------------------------------------------------------------- violations */
+
+void rqs_fail(const char *oracle, const char *format, ...)
+{
+	va_list ap;
+
+	if (!rqs_violation.found) {
+		rqs_violation.found = true;
+		snprintf(rqs_violation.oracle, sizeof(rqs_violation.oracle), "%s", oracle);
+		va_start(ap, format);
+		vsnprintf(rqs_violation.text, sizeof(rqs_violation.text), format, ap);
+		va_end(ap);
+	}
+	if (running) {
+		struct rqs_task *t = running;
+
+		running = NULL;
+		rqs_fiber_switch(&t->sp, explorer);
+	}
+}
+
+/*
+ * The code under test has touched what is not there: on a stack of its own, as the task's is
+ * lost.
+ */
+static void on_fault(int sig, siginfo_t *info, void *context)
+{
+	(void)context;
+	running = NULL;
+	rqs_fail("memory", "%s at address %p", strsignal(sig), info->si_addr);
+	siglongjmp(after_fault, 1);
+}
+
+static int catch_faults(void)
+{
+	static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
+	static char stack[64 * 1024];
+	stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+	if (sigaltstack(&alternate, NULL))
+		return -1;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (sigaction(signals[i], &action, NULL))
+			return -1;
+	}
+	return 0;
+}
+
+/* ---------------------------------------------------------------- tasks */
+
+struct rqs_task *rqs_running(void)
+{
+	return running;
+}
+
+char rqs_name(const struct rqs_task *t)
+{
+	return (char)('a' + (t - rqs_world->tasks));
+}
+
+void *rqs_alloc(size_t bytes, size_t align)
+{
+	uint32_t at = (rqs_world->used + (uint32_t)align - 1) & ~((uint32_t)align - 1);
+
+	if (at + bytes > ARENA_BYTES) {
+		fprintf(stderr, "rqpi check: a scenario needs more than %u bytes\n", ARENA_BYTES);
+		_Exit(3);
+	}
+	rqs_world->used = at + (uint32_t)bytes;
+	return BASE + at;
+}
+
+void rqs_yield(void)
+{
+	struct rqs_task *t = running;
+
+	if (t && !alone)
+		rqs_fiber_switch(&t->sp, explorer);
+}
+
+struct rqpi_task *rqs_get_task(struct rqs_task *t)
+{
+	bool before = alone;
+
+	alone = true;
+	if (t->task)
+		rqpi_task_get(t->task);
+	alone = before;
+	return t->task;
+}
+
+void rqs_wake_task(struct rqs_task *t)
+{
+	if (t->status == RQS_ASLEEP)
+		t->status = RQS_READY;
+}
+
+void rqs_end_task(void)
+{
+	struct rqs_task *t = running;
+
+	rqpi_task_exit(t->task);
+	rqpi_task_put(t->task);
+	t->status = RQS_ENDED;
+	if (t->raw_locks)
+		rqs_fail("locks", "%c ended with a raw lock of the engine held", rqs_name(t));
+	running = NULL;
+	rqs_fiber_switch(&t->sp, explorer);
+	__builtin_unreachable();
+}
+
+static void begin_task(void)
+{
+	running->fn();
+	rqs_end_task();
+}
+
+static void spawn(uint32_t index, const struct rqs_actor *actor)
+{
+	struct rqs_task *t = &rqs_world->tasks[index];
+	struct rqpi_task_attr attr = {
+	    .tid = RQS_FIRST_TID + index,
+	    .space = RQS_SPACE,
+	    .prio = {.prio = actor->prio},
+	    .cookie = t,
+	};
+
+	*t = (struct rqs_task){
+	    .fn = actor->fn,
+	    .status = RQS_READY,
+	    .prio = actor->prio,
+	    .signals_left = (uint32_t)actor->signals,
+	    .cancel = actor->may_cancel ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER,
+	    .kill = actor->may_be_killed ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER,
+	    .self = {.tid = attr.tid},
+	};
+	t->floor = BASE + ARENA_BYTES + index * STACK_BYTES + GUARD_BYTES;
+	t->top = BASE + ARENA_BYTES + (index + 1) * STACK_BYTES;
+	memset(t->floor, 0, STACK_BYTES - GUARD_BYTES);
+	t->sp = rqs_fiber_new(t->top, begin_task);
+	t->task = rqpi_task_init(rqs_world->engine, t->storage, t->pi_state, &attr);
+	t->robust.list = &t->robust;
+	t->robust.futex_offset = RQU_ROBUST_OFFSET;
+	(void)rqpi_task_set_robust_list(t->task, &t->robust, sizeof(t->robust));
+}
+
+/* ---------------------------------------------------------------- what may happen next */
+
+/* It can go on. */
+static bool can_run(const struct rqs_task *t)
+{
+	return t->status == RQS_READY && (!t->wants || !t->wants->word[0]);
+}
+
+static bool can(const struct rqs_task *t, enum rqs_kind kind)
+{
+	switch (kind) {
+	case RQS_RUN:
+		return can_run(t);
+	case RQS_TIMER:
+		return t->status == RQS_ASLEEP && t->deadline != RQPI_FOREVER;
+	case RQS_SIGNAL: /* a handler between two instructions changes nothing */
+		return t->signals_left && !t->interrupted && t->in_kernel;
+	case RQS_CANCEL: /* nor does it matter since when one is pending */
+		return t->cancel == RQS_CANCEL_MAY && !t->cancel_off &&
+		       (t->cancel_point || t->cancel_async) && t->status != RQS_ENDED;
+	case RQS_KILL: /* in a system call it ends on the way back, unless that sleeps */
+		return t->kill == RQS_CANCEL_MAY && t->status != RQS_ENDED &&
+		       (!t->in_kernel || t->interruptible);
+	default:
+		return false;
+	}
+}
+
+int rqs_choices(struct rqs_choice list[RQS_CHOICES])
+{
+	int n = 0;
+
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		for (int kind = 0; kind < RQS_KINDS; kind++) {
+			if (can(&rqs_world->tasks[i], (enum rqs_kind)kind))
+				list[n++] = (struct rqs_choice){(uint8_t)kind, (uint8_t)i};
+		}
+	}
+	return n;
+}
+
+/* Let it go on until it gives way. Whatever it leaves below its stack pointer is cleared [W-I2]. */
+static void run(struct rqs_task *t)
+{
+	char *sp;
+
+	t->wants = NULL;
+	if (sigsetjmp(after_fault, 0))
+		return;
+	running = t;
+	rqs_fiber_switch(&explorer, t->sp);
+	running = NULL;
+	sp = t->sp;
+	if (sp - DEAD_BYTES < (char *)t->floor)
+		rqs_fail("memory", "%c has used up its stack", rqs_name(t));
+	else
+		memset(sp - DEAD_BYTES, 0, DEAD_BYTES);
+}
+
+bool rqs_take(struct rqs_choice choice)
+{
+	struct rqs_task *t = &rqs_world->tasks[choice.task];
+
+	switch (choice.kind) {
+	case RQS_RUN:
+		run(t);
+		break;
+	case RQS_TIMER:
+		if (t->deadline > rqs_world->now)
+			rqs_world->now = t->deadline;
+		rqs_wake_task(t);
+		break;
+	case RQS_SIGNAL:
+		t->signals_left--;
+		t->interrupted = 1;
+		if (t->interruptible)
+			rqs_wake_task(t);
+		break;
+	case RQS_KILL:
+		t->kill = RQS_CANCEL_PENDING;
+		if (t->interruptible)
+			rqs_wake_task(t);
+		break;
+	case RQS_CANCEL:
+		t->cancel = RQS_CANCEL_PENDING;
+		if (t->interruptible)
+			rqs_wake_task(t);
+		break;
+	}
+	return !rqs_violation.found;
+}
+
+/* ---------------------------------------------------------------- states */
+
+int rqs_world_open(void)
+{
+	void *at = mmap(BASE, MAP_BYTES, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (at != BASE) {
+		if (at != MAP_FAILED)
+			munmap(at, MAP_BYTES);
+		return -1;
+	}
+	for (uint32_t i = 0; i < STACKS; i++) {
+		if (mprotect(BASE + ARENA_BYTES + i * STACK_BYTES, GUARD_BYTES, PROT_NONE))
+			return -1;
+	}
+	marked_at_first = malloc(marked_bytes());
+	if (!marked_at_first)
+		return -1;
+	memcpy(marked_at_first, rqs_state_begin, marked_bytes());
+	return catch_faults();
+}
+
+/* What depends on nothing but the program is done before the first choice. */
+static void set_up(void)
+{
+	(void)rqu_sys_caps();
+	if (playing->setup)
+		playing->setup();
+}
+
+static uint32_t count_actors(const struct rqs_scenario *scenario)
+{
+	uint32_t n = 0;
+
+	while (n < RQS_ACTORS && scenario->actors[n].fn)
+		n++;
+	return n;
+}
+
+/* An empty arena, with all that @scenario needs in it but its tasks' beginnings. */
+static void lay_out(const struct rqs_scenario *scenario, uint32_t n_tasks)
+{
+	uint32_t buckets = scenario->buckets ? scenario->buckets : 1;
+
+	memset(BASE, 0, ARENA_BYTES);
+	memcpy(rqs_state_begin, marked_at_first, marked_bytes());
+	rqs_world->used = sizeof(*rqs_world);
+	rqs_world->now = 1;
+	rqs_world->engine = rqpi_engine_init(rqs_alloc(rqpi_engine_size(buckets), 64), buckets,
+					     &rqs_port, NULL);
+	rqs_world->program = rqs_alloc(scenario->bytes, 64);
+	rqs_world->tasks = rqs_alloc((n_tasks + 1) * sizeof(struct rqs_task), 64);
+	rqs_world->used -= (uint32_t)sizeof(struct rqs_task);
+}
+
+bool rqs_world_begin(const struct rqs_scenario *scenario)
+{
+	const struct rqs_actor first = {.fn = set_up, .prio = RQPI_PRIO_NICE(0)};
+	uint32_t n = count_actors(scenario);
+
+	playing = scenario;
+	rqs_violation.found = false;
+	lay_out(scenario, n);
+	spawn(n, &first);
+	alone = true;
+	run(&rqs_world->tasks[n]);
+	alone = false;
+	if (rqs_world->tasks[n].status != RQS_ENDED)
+		rqs_fail("setup", "%s: setting up does not end", scenario->name);
+	for (uint32_t i = 0; i < n; i++)
+		spawn(i, &scenario->actors[i]);
+	rqs_world->n_tasks = n;
+	return !rqs_violation.found;
+}
+
+bool rqs_world_ended(void)
+{
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		if (rqs_world->tasks[i].status != RQS_ENDED)
+			return false;
+	}
+	return true;
+}
+
+static size_t live_bytes(const struct rqs_task *t)
+{
+	return t->status == RQS_ENDED ? 0 : (size_t)((char *)t->top - (char *)t->sp);
+}
+
+size_t rqs_state_bytes(void)
+{
+	size_t bytes = rqs_world->used + marked_bytes();
+
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++)
+		bytes += live_bytes(&rqs_world->tasks[i]);
+	return bytes;
+}
+
+static char *put(char *to, const void *from, size_t bytes)
+{
+	memcpy(to, from, bytes);
+	return to + bytes;
+}
+
+void rqs_state_save(void *to)
+{
+	char *at = put(to, rqs_world, rqs_world->used);
+
+	at = put(at, rqs_state_begin, marked_bytes());
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		const struct rqs_task *t = &rqs_world->tasks[i];
+
+		if (live_bytes(t))
+			at = put(at, t->sp, live_bytes(t));
+	}
+}
+
+/* What is live now and will be dead is cleared: it goes down to @sp. */
+static void clear_dead(const struct rqs_task *t, char *sp)
+{
+	char *end = t->status == RQS_ENDED ? t->top : t->sp;
+
+	if (sp < end)
+		memset(sp, 0, (size_t)(end - sp));
+}
+
+void rqs_state_restore(const void *from)
+{
+	const struct rqs_world *saved = from;
+	const char *at = (const char *)from + saved->used;
+	char *sp[RQS_TASKS];
+
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++)
+		sp[i] = rqs_world->tasks[i].status == RQS_ENDED ? rqs_world->tasks[i].top
+								: rqs_world->tasks[i].sp;
+	memcpy(rqs_world, from, saved->used);
+	memcpy(rqs_state_begin, at, marked_bytes());
+	at += marked_bytes();
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		struct rqs_task *t = &rqs_world->tasks[i];
+
+		clear_dead(t, sp[i]);
+		if (!live_bytes(t))
+			continue;
+		memcpy(t->sp, at, live_bytes(t));
+		at += live_bytes(t);
+	}
+	rqs_violation.found = false;
+}
+
+struct rqs_hash rqs_state_hash(void)
+{
+	struct rqs_hash h = {1, 2};
+
+	rqs_hash_add(&h, rqs_world, rqs_world->used);
+	rqs_hash_add(&h, rqs_state_begin, marked_bytes());
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++)
+		rqs_hash_add(&h, rqs_world->tasks[i].sp, live_bytes(&rqs_world->tasks[i]));
+	return h;
+}

@@ -1,0 +1,142 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# t_check.sh RQPI RQPI_CHECK - the command line of `rqpi check`, its exit codes, and what has to be
+# the same however a scenario is visited.
+#
+# Output: TAP. Exit status: 0 all passed, 1 a case failed.
+set -u
+
+rqpi=$1
+RQPI_CHECK_DIR=$(dirname "$2")
+export RQPI_CHECK_DIR
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+
+number=0
+bad=0
+ok() # ok STATUS DESCRIPTION: STATUS is that of a test
+{
+	number=$((number + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $number - $2"
+	else
+		echo "not ok $number - $2"
+		sed 's/^/# /' "$dir/out" "$dir/err" | tail -n 20
+		bad=1
+	fi
+}
+
+check() # check WANTED_STATUS ARGUMENT...
+{
+	wanted=$1
+	shift
+	"$rqpi" check "$@" >"$dir/out" 2>"$dir/err"
+	[ $? -eq "$wanted" ]
+}
+
+refused() # refused TEXT ARGUMENT...: wrong usage, and the message names what was wrong
+{
+	text=$1
+	shift
+	check 3 "$@" && grep -qF -e "$text" "$dir/err" && [ ! -s "$dir/out" ]
+}
+
+count() # count WORD: the number before it in the output
+{
+	sed -n "s/.* \([0-9][0-9]*\) $1.*/\1/p" "$dir/out"
+}
+
+check 0 --list && grep -q '^raw_broadcast  *[a-z]' "$dir/out"
+ok $? "--list names the scenarios"
+
+check 0 two_lockers && grep -q ': complete$' "$dir/out"
+ok $? "a clean scenario is complete, status 0"
+states=$(count states)
+transitions=$(count transitions)
+
+for mode in rdfs bfs dfs; do
+	check 0 two_lockers --mode="$mode" && [ "$(count states)" = "$states" ] &&
+		[ "$(count transitions)" = "$transitions" ]
+	ok $? "$mode: the same states and transitions"
+done
+
+if setarch "$(uname -m)" -R true 2>/dev/null; then
+	setarch "$(uname -m)" -R "$rqpi" check two_lockers >"$dir/out" 2>"$dir/err" &&
+		[ "$(count states)" = "$states" ]
+	ok $? "the same states without address randomisation"
+else
+	number=$((number + 1))
+	echo "ok $number - # SKIP address randomisation cannot be switched off here"
+fi
+
+check 0 two_lockers --mode=random --executions=200 --seed=7 &&
+	grep -q ' 200 executions' "$dir/out"
+ok $? "--mode=random plays as many executions as were asked for"
+
+check 0 two_lockers timed_wait --json &&
+	python3 -c 'import json, sys
+for line in open(sys.argv[1]):
+    seen = json.loads(line)
+    assert seen["complete"] and seen["violation"] is None and seen["states"] > 100' "$dir/out"
+ok $? "--json: one object for each scenario"
+
+check 2 three_lockers --seconds=0.01 && grep -q 'stopped by the limit of time' "$dir/out"
+ok $? "out of time: incomplete, status 2"
+
+check 2 three_lockers --memory=1 && grep -q 'stopped by the memory' "$dir/out"
+ok $? "out of memory for states: incomplete, status 2"
+
+"$rqpi" check broadcast_to_two >"$dir/out" 2>"$dir/err" &
+pid=$!
+sleep 1
+kill -INT $pid
+wait $pid
+[ $? -eq 2 ] && grep -q 'incomplete, stopped by an interrupt' "$dir/out"
+ok $? "an interrupt: what was covered is told, status 2"
+
+refused "which scenario?"
+ok $? "no scenario is refused"
+refused "'no_such' is no scenario" no_such
+ok $? "an unknown scenario is refused"
+refused "--mode=sideways" two_lockers --mode=sideways
+ok $? "an unknown mode is refused"
+refused "--suite=none" --suite=none
+ok $? "an unknown suite is refused"
+refused "--memory=-1" two_lockers --memory=-1
+ok $? "a negative memory is refused"
+refused "--seed=x" two_lockers --seed=x
+ok $? "a seed that is no number is refused"
+refused "--no-such-option" --no-such-option
+ok $? "an unknown option is refused"
+refused "'x' is no token" --replay=x
+ok $? "a token that is none is refused"
+refused "'gone' is no scenario" --replay=rqpi1:gone:a1
+ok $? "a token of an unknown scenario is refused"
+refused "no step begins at 'z9'" --replay=rqpi1:two_lockers:a1z9
+ok $? "a token with a step that is none is refused"
+refused "step 1 cannot be taken" --replay=rqpi1:two_lockers:A
+ok $? "a token that the code does not follow is refused"
+refused "--mutant=no_such" --mutant=no_such
+ok $? "an unknown mutant is refused"
+refused "--mutant: a name" --mutant
+ok $? "a mutant without a name is refused"
+
+check 0 --replay=rqpi1:two_lockers:a3b2 && grep -q '^no violation$' "$dir/out"
+ok $? "a token of a path without a violation: status 0"
+
+if [ -x "$RQPI_CHECK_DIR/rqpi-check-has_waiters_unset" ]; then
+	check 1 --mutant=has_waiters_unset raw_signal --mode=bfs &&
+		grep -q 'has waiter flag: 0' "$dir/out" && grep -q 'I2 waiters without' "$dir/out"
+	ok $? "the mistake of 2009 is found, and told as in 2009: status 1"
+	token=$(sed -n 's/.*--replay //p' "$dir/out")
+	times=0
+	while [ $times -lt 100 ] && check 1 --mutant has_waiters_unset --replay "$token" &&
+		grep -q 'I2 waiters without' "$dir/out"; do
+		times=$((times + 1))
+	done
+	[ $times -eq 100 ]
+	ok $? "its token replays it, 100 times of 100"
+fi
+
+echo "1..$number"
+exit $bad
