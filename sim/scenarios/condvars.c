@@ -165,7 +165,7 @@ static void take_token(void)
 	rqs_ok(rqpi_mutex_unlock(&P->m));
 }
 
-static void take_token_in_time(void)
+static void look_for_token_in_time(void)
 {
 	struct timespec late = rqs_someday(rqs_me());
 	int err = 0;
@@ -174,8 +174,8 @@ static void take_token_in_time(void)
 	while (!P->go && !err)
 		err = rqpi_cond_clockwait(&P->c, &P->m, CLOCK_MONOTONIC, &late);
 	rqs_claim(!err || err == ETIMEDOUT, "a timed wait ends with 0 or ETIMEDOUT");
-	if (P->go && !err)
-		P->go--;
+	if (!err)
+		rqs_ok(rqpi_cond_signal(&P->c)); /* it was only looked at: the other one's turn */
 	rqs_ok(rqpi_mutex_unlock(&P->m));
 }
 
@@ -190,22 +190,21 @@ static void give_token(void)
 /* If one whose time has come has swallowed the signal, the other one waits for ever. */
 const struct rqs_scenario rqs_token_for_one_of_two = {
     .name = "token_for_one_of_two",
-    .about =
-	"one token and one signal; of two waiters one waits for a time: the other gets it then",
+    .about = "one signal for two waiters, one of them for a time: it passes it on, or leaves it",
     .bytes = sizeof(struct program),
-    .actors = {{.fn = take_token_in_time, .prio = RQPI_PRIO_RT(30)},
+    .actors = {{.fn = look_for_token_in_time, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = take_token, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = give_token, .prio = RQPI_PRIO_RT(10)}},
     .deep = true,
 };
 
-static void take_token_cancelled(void)
+static void look_for_token_cancelled(void)
 {
 	rqs_ok(rqpi_mutex_lock(&P->m));
 	pthread_cleanup_push(unlock_on_cancel, NULL);
 	while (!P->go)
 		rqs_ok(rqpi_cond_wait(&P->c, &P->m));
-	P->go--;
+	rqs_ok(rqpi_cond_signal(&P->c));
 	pthread_cleanup_pop(1);
 }
 
@@ -426,10 +425,9 @@ const struct rqs_scenario rqs_two_condvars = {
 
 const struct rqs_scenario rqs_token_or_cancel = {
     .name = "token_or_cancel",
-    .about =
-	"one token and one signal; of two waiters one may be cancelled: the other gets it then",
+    .about = "one signal for two waiters, one may be cancelled: it passes it on, or leaves it",
     .bytes = sizeof(struct program),
-    .actors = {{.fn = take_token_cancelled, .prio = RQPI_PRIO_RT(30), .may_cancel = true},
+    .actors = {{.fn = look_for_token_cancelled, .prio = RQPI_PRIO_RT(30), .may_cancel = true},
 	       {.fn = take_token, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = give_token, .prio = RQPI_PRIO_RT(10)}},
     .deep = true,

@@ -23,7 +23,7 @@
 enum { EXIT_CLEAN, EXIT_VIOLATION, EXIT_INCOMPLETE, EXIT_UNUSABLE };
 
 #define PROGRAM "rqpi-check"
-#define SECONDS "20" /* in which a mutant must be found, for each scenario */
+#define SECONDS "10" /* in which a mutant must be found, for each order */
 
 /* The folder with the programs: $RQPI_CHECK_DIR, the build tree, or where they are installed. */
 static int find_folder(char *folder, size_t size)
@@ -72,29 +72,36 @@ static int run_program(const char *folder, const char *mutant, char **argv)
 
 /* ---------------------------------------------------------------- all mutants */
 
-/* What its checker printed last: the scenario in which it was found. NULL: it could not be run. */
-static struct json_object *try_mutant(const char *program)
+/* What its checker says of the one scenario. NULL: it could not be run. */
+static struct json_object *try_order(const char *program, const char *mode)
 {
 	char command[2 * PATH_MAX], *line = NULL;
-	struct json_object *last = NULL, *now;
+	struct json_object *seen = NULL;
 	size_t size = 0;
 	FILE *out;
 
 	snprintf(command, sizeof(command),
-		 "'%s' --suite=mutant --mode=bfs --seconds=" SECONDS " --json", program);
+		 "'%s' --suite=mutant --mode=%s --executions=0 --seconds=" SECONDS " --json",
+		 program, mode);
 	out = popen(command, "re");
 	if (!out)
 		return NULL;
-	while (getline(&line, &size, out) > 0) {
-		now = json_tokener_parse(line);
-		if (!now)
-			continue;
-		json_object_put(last);
-		last = now;
-	}
+	if (getline(&line, &size, out) > 0)
+		seen = json_tokener_parse(line);
 	free(line);
 	pclose(out);
-	return last;
+	return seen;
+}
+
+/* A nearest violation if it is near, else any. */
+static struct json_object *try_mutant(const char *program)
+{
+	struct json_object *seen = try_order(program, "bfs"), *violation = NULL;
+
+	if (seen && json_object_object_get_ex(seen, "violation", &violation) && violation)
+		return seen;
+	json_object_put(seen);
+	return try_order(program, "random");
 }
 
 static void copy_field(struct json_object *to, struct json_object *from, const char *key)
@@ -105,7 +112,7 @@ static void copy_field(struct json_object *to, struct json_object *from, const c
 		json_object_object_add(to, key, json_object_get(value));
 }
 
-/* {"mutant", "source", "killed", "scenario", "oracle", "steps", "seconds"} */
+/* {"mutant", "source", "killed", "scenario", "mode", "oracle", "steps", "token", "seconds"} */
 static struct json_object *verdict(const char *program)
 {
 	struct json_object *seen = try_mutant(program), *v = json_object_new_object();
@@ -120,6 +127,7 @@ static struct json_object *verdict(const char *program)
 	json_object_object_add(v, "killed", json_object_new_boolean(violation != NULL));
 	if (violation) {
 		copy_field(v, seen, "scenario");
+		copy_field(v, seen, "mode");
 		copy_field(v, violation, "oracle");
 		copy_field(v, violation, "steps");
 		copy_field(v, violation, "token");
