@@ -126,6 +126,7 @@ bool rqs_explore(const struct rqs_scenario *scenario, enum rqs_mode mode,
 		 const struct rqs_limits *limits, struct rqs_result *result)
 {
 	*result = (struct rqs_result){.seconds = rqs_seconds()};
+	rqs_one_cpu = mode == RQS_UP;
 	if (!rqs_world_begin(scenario)) {
 		result->violation = rqs_violation;
 		result->stopped = "a violation";

@@ -10,6 +10,7 @@ enum rqs_mode {
 	RQS_DFS,	  /* depth first: the least memory */
 	RQS_DFS_REVERSED, /* the same, the last choice first: must find the same states */
 	RQS_BFS,	  /* breadth first: the shortest path to a violation */
+	RQS_UP,		  /* depth first on one CPU: is there a way to go in circles? */
 	RQS_RANDOM,	  /* one path after the other, each choice by lot */
 };
 
@@ -70,6 +71,9 @@ bool rqs_judge(const struct rqs_scenario *scenario, int choices);
 
 /* Shall it stop, with result->stopped set? Cheap enough for every transition. */
 bool rqs_enough(const struct rqs_limits *limits, struct rqs_result *result);
+
+/* On one CPU the path has come back to a state that it has been in. */
+void rqs_fail_livelock(void);
 
 /* The violation there is, and the path to it: @path, then @last. */
 void rqs_found(struct rqs_result *result, const struct rqs_path *path, struct rqs_choice last);

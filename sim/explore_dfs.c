@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 struct frame {
+	struct rqs_hash hash;
 	size_t snapshot; /* where it begins in the stack of snapshots */
 	int count;
 	int next;
@@ -48,7 +49,7 @@ static void *more(void *old, size_t *room, size_t needed, size_t size)
 }
 
 /* The state there is now becomes the end of the path. */
-static bool push(struct search *s)
+static bool push(struct search *s, struct rqs_hash hash)
 {
 	size_t bytes = rqs_state_bytes();
 	struct frame *frame = more(s->frame, &s->frames, s->depth + 1, sizeof(*frame));
@@ -62,6 +63,7 @@ static bool push(struct search *s)
 		return false;
 	frame = &s->frame[s->depth++];
 	frame->snapshot = s->used;
+	frame->hash = hash;
 	frame->next = 0;
 	frame->count = rqs_choices(frame->choice);
 	rqs_state_save(s->snapshot + s->used);
@@ -86,13 +88,32 @@ static void report(struct search *s, struct rqs_choice last)
 	free(path.choice);
 }
 
+/*
+ * With strict priorities a way back to a state is a way to go round for ever: whoever could make a
+ * difference does not run, and what comes from outside need not come.
+ */
+static bool is_on_path(const struct search *s, struct rqs_hash hash)
+{
+	for (size_t i = s->depth; i-- > 0;) {
+		if (s->frame[i].hash.a == hash.a && s->frame[i].hash.b == hash.b)
+			return true;
+	}
+	return false;
+}
+
 /* The state there is now, reached by @choice. False: it ends here. */
 static bool arrive(struct search *s, struct rqs_choice choice)
 {
 	struct rqs_choice list[RQS_CHOICES];
-	enum rqs_seen seen = rqs_visited_add(&s->visited, rqs_state_hash());
+	struct rqs_hash hash = rqs_state_hash();
+	enum rqs_seen seen = rqs_visited_add(&s->visited, hash);
 	int count;
 
+	if (seen == RQS_OLD && rqs_one_cpu && is_on_path(s, hash)) {
+		rqs_fail_livelock();
+		report(s, choice);
+		return false;
+	}
 	if (seen == RQS_OLD)
 		return true;
 	if (seen == RQS_FULL) {
@@ -107,7 +128,7 @@ static bool arrive(struct search *s, struct rqs_choice choice)
 	}
 	if (count == 0) {
 		s->result->terminals++;
-	} else if (!push(s)) {
+	} else if (!push(s, hash)) {
 		s->result->stopped = "the memory for snapshots";
 		return false;
 	}
@@ -155,7 +176,7 @@ void rqs_explore_dfs(const struct rqs_scenario *scenario, bool reversed,
 	}
 	rqs_visited_add(&s.visited, rqs_state_hash());
 	result->states = 1;
-	if (push(&s))
+	if (push(&s, rqs_state_hash()))
 		search(&s);
 	rqs_visited_fini(&s.visited);
 	free(s.frame);

@@ -83,6 +83,11 @@ static void check_nothing_left(void)
 		rqs_fail("left behind", "%s", text);
 }
 
+void rqs_fail_livelock(void)
+{
+	rqs_fail("livelock", "the most urgent task goes in circles");
+}
+
 bool rqs_judge(const struct rqs_scenario *scenario, int choices)
 {
 	if (rqs_violation.found)

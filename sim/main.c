@@ -33,8 +33,11 @@ struct options {
 	struct rqs_limits limits;
 };
 
-static const char *const modes[] = {
-    [RQS_DFS] = "dfs", [RQS_DFS_REVERSED] = "rdfs", [RQS_BFS] = "bfs", [RQS_RANDOM] = "random"};
+static const char *const modes[] = {[RQS_DFS] = "dfs",
+				    [RQS_DFS_REVERSED] = "rdfs",
+				    [RQS_BFS] = "bfs",
+				    [RQS_UP] = "up",
+				    [RQS_RANDOM] = "random"};
 
 static volatile int interrupted;
 
@@ -237,7 +240,7 @@ static bool read_options(struct options *o)
 		}
 		if (i + 1 == sizeof(modes) / sizeof(modes[0])) {
 			fprintf(stderr,
-				"rqpi check: --mode=%s: dfs, rdfs, bfs or random was "
+				"rqpi check: --mode=%s: dfs, rdfs, bfs, up or random was "
 				"expected\n",
 				o->mode);
 			return false;
@@ -301,7 +304,9 @@ int rqs_main(int argc, const char **argv)
 	    {"suite", 0, POPT_ARG_STRING, &o.suite, 0, "check all scenarios of a suite: ci, full",
 	     "NAME"},
 	    {"mode", 0, POPT_ARG_STRING, &o.mode, 0,
-	     "dfs (the default), rdfs, bfs (the shortest path to a violation), random", "ORDER"},
+	     "dfs (the default), rdfs, bfs (the shortest path to a violation), up (one CPU, strict "
+	     "priorities: livelock), random",
+	     "ORDER"},
 	    {"memory", 0, POPT_ARG_LONG, &o.memory, 0, "for what was seen, 4096 by default", "MIB"},
 	    {"seconds", 0, POPT_ARG_DOUBLE, &o.seconds, 0, "stop after so long, incomplete", "S"},
 	    {"executions", 0, POPT_ARG_LONG, &o.executions, 0,

@@ -7,8 +7,10 @@
  */
 #include "sim/replay.h"
 
-#include <rqpi/trace.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include <rqpi/trace.h>
 
 enum { LINE = 160 };
 
@@ -35,6 +37,7 @@ static void print_step(struct rqs_choice choice)
 	    [RQS_SIGNAL] = "a signal comes for it",
 	    [RQS_CANCEL] = "it is cancelled",
 	    [RQS_KILL] = "it is killed",
+	    [RQS_START] = "is there from now on",
 	};
 
 	fprintf(to, "%5zu  %c %s\n", step_number, 'a' + choice.task, what[choice.kind]);
@@ -52,17 +55,33 @@ static bool is_possible(struct rqs_choice choice)
 	return false;
 }
 
-static long play(const struct rqs_scenario *scenario, const struct rqs_path *path, bool steps)
+/* On one CPU: has the path been here before? @seen: its states so far, @count of them. */
+static void look_for_circle(struct rqs_hash *seen, size_t count)
+{
+	seen[count] = rqs_state_hash();
+	for (size_t i = 0; rqs_one_cpu && i < count; i++) {
+		if (seen[i].a == seen[count].a && seen[i].b == seen[count].b) {
+			rqs_fail_livelock();
+			return;
+		}
+	}
+}
+
+static long play(const struct rqs_scenario *scenario, const struct rqs_path *path, bool steps,
+		 struct rqs_hash *seen)
 {
 	struct rqs_choice list[RQS_CHOICES];
 
+	seen[0] = rqs_state_hash();
 	for (size_t i = 0; i < path->count; i++) {
 		step_number = i + 1;
 		if (!is_possible(path->choice[i]))
 			return (long)i + 1;
 		if (to && (steps || path->choice[i].kind != RQS_RUN))
 			print_step(path->choice[i]);
-		if (!rqs_take(path->choice[i]) || !rqs_judge(scenario, rqs_choices(list)))
+		if (rqs_take(path->choice[i]))
+			look_for_circle(seen, i + 1);
+		if (!rqs_judge(scenario, rqs_choices(list)))
 			return i + 1 == path->count ? -1 : (long)i + 2;
 	}
 	return -1;
@@ -71,14 +90,20 @@ static long play(const struct rqs_scenario *scenario, const struct rqs_path *pat
 long rqs_replay(const struct rqs_scenario *scenario, const struct rqs_path *path, bool steps,
 		FILE *out, struct rqs_violation *found)
 {
+	struct rqs_hash *seen = calloc(path->count + 1, sizeof(*seen));
 	long diverged = -1;
 
 	to = out;
+	if (!seen) {
+		fprintf(stderr, "rqpi check: no memory for a replay\n");
+		exit(3);
+	}
 	if (rqs_world_begin(scenario)) {
 		rqs_listener = out ? print_event : NULL;
-		diverged = play(scenario, path, steps);
+		diverged = play(scenario, path, steps, seen);
 		rqs_listener = NULL;
 	}
+	free(seen);
 	*found = rqs_violation;
 	return diverged;
 }

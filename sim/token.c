@@ -12,16 +12,15 @@
 #include <string.h>
 
 #define VERSION "rqpi1:"
+#define ONE_CPU "1cpu:"
 
 enum { RUN_MAX = 1000000 };
 
 static void put_run(FILE *out, struct rqs_choice choice, size_t length)
 {
-	static const char *const before[RQS_KINDS] = {[RQS_RUN] = "",
-						      [RQS_TIMER] = "",
-						      [RQS_SIGNAL] = "!",
-						      [RQS_CANCEL] = "#",
-						      [RQS_KILL] = "%"};
+	static const char *const before[RQS_KINDS] = {
+	    [RQS_RUN] = "",	[RQS_TIMER] = "", [RQS_SIGNAL] = "!",
+	    [RQS_CANCEL] = "#", [RQS_KILL] = "%", [RQS_START] = "^"};
 	char first = choice.kind == RQS_TIMER ? 'A' : 'a';
 
 	fprintf(out, "%s%c", before[choice.kind], first + choice.task);
@@ -43,7 +42,7 @@ char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path 
 
 	if (!out)
 		return NULL;
-	fprintf(out, VERSION "%s:", scenario->name);
+	fprintf(out, VERSION "%s:%s", scenario->name, rqs_one_cpu ? ONE_CPU : "");
 	while (at < path->count) {
 		size_t end = at + 1;
 
@@ -74,8 +73,11 @@ static bool read_run(const char **at, struct rqs_path *path)
 	unsigned long length = 1;
 	char *end;
 
-	if (*p == '!' || *p == '#' || *p == '%') {
-		choice.kind = *p == '!' ? RQS_SIGNAL : *p == '#' ? RQS_CANCEL : RQS_KILL;
+	if (*p && strchr("!#%^", *p)) {
+		choice.kind = *p == '!'	  ? RQS_SIGNAL
+			      : *p == '#' ? RQS_CANCEL
+			      : *p == '%' ? RQS_KILL
+					  : RQS_START;
 		p++;
 	}
 	if (*p >= 'a' && *p < 'a' + RQS_ACTORS) {
@@ -117,7 +119,11 @@ const struct rqs_scenario *rqs_token_read(const char *token, struct rqs_path *pa
 		snprintf(why, size, "'%.*s' is no scenario", (int)(at - name), name);
 		return NULL;
 	}
-	for (at++; *at;) {
+	at++;
+	rqs_one_cpu = !strncmp(at, ONE_CPU, strlen(ONE_CPU));
+	if (rqs_one_cpu)
+		at += strlen(ONE_CPU);
+	while (*at) {
 		if (!read_run(&at, path)) {
 			snprintf(why, size, "no step begins at '%.20s'", at);
 			free(path->choice);

@@ -35,6 +35,7 @@
 
 struct rqs_world *const rqs_world = (struct rqs_world *)(uintptr_t)0x300000000000;
 struct rqs_violation rqs_violation;
+bool rqs_one_cpu;
 
 /* The explorer's side; no part of the state. */
 static struct rqs_task *running;
@@ -187,6 +188,7 @@ static void spawn(uint32_t index, const struct rqs_actor *actor)
 	    .prio = actor->prio,
 	    .signals_left = (uint32_t)actor->signals,
 	    .cancel = actor->may_cancel ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER,
+	    .started = !rqs_one_cpu,
 	    .kill = actor->may_be_killed ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER,
 	    .self = {.tid = attr.tid},
 	};
@@ -203,9 +205,30 @@ static void spawn(uint32_t index, const struct rqs_actor *actor)
 /* ---------------------------------------------------------------- what may happen next */
 
 /* It can go on. */
+static bool is_ready(const struct rqs_task *t)
+{
+	return t->started && t->status == RQS_READY && (!t->wants || !t->wants->word[0]);
+}
+
+/* Who holds a raw lock has preemption switched off. Equals take turns as they like. */
+static bool is_before(const struct rqs_task *a, const struct rqs_task *b)
+{
+	if (!a->raw_locks != !b->raw_locks)
+		return a->raw_locks != 0;
+	return a->prio < b->prio;
+}
+
 static bool can_run(const struct rqs_task *t)
 {
-	return t->status == RQS_READY && (!t->wants || !t->wants->word[0]);
+	if (!is_ready(t))
+		return false;
+	for (uint32_t i = 0; rqs_one_cpu && i < rqs_world->n_tasks; i++) {
+		const struct rqs_task *other = &rqs_world->tasks[i];
+
+		if (is_ready(other) && is_before(other, t))
+			return false;
+	}
+	return true;
 }
 
 static bool can(const struct rqs_task *t, enum rqs_kind kind)
@@ -213,6 +236,8 @@ static bool can(const struct rqs_task *t, enum rqs_kind kind)
 	switch (kind) {
 	case RQS_RUN:
 		return can_run(t);
+	case RQS_START:
+		return !t->started;
 	case RQS_TIMER:
 		return t->status == RQS_ASLEEP && t->deadline != RQPI_FOREVER;
 	case RQS_SIGNAL: /* a handler between two instructions changes nothing */
@@ -277,6 +302,9 @@ bool rqs_take(struct rqs_choice choice)
 		t->interrupted = 1;
 		if (t->interruptible)
 			rqs_wake_task(t);
+		break;
+	case RQS_START:
+		t->started = 1;
 		break;
 	case RQS_KILL:
 		t->kill = RQS_CANCEL_PENDING;
@@ -357,6 +385,7 @@ bool rqs_world_begin(const struct rqs_scenario *scenario)
 	rqs_violation.found = false;
 	lay_out(scenario, n);
 	spawn(n, &first);
+	rqs_world->tasks[n].started = 1;
 	alone = true;
 	run(&rqs_world->tasks[n]);
 	alone = false;

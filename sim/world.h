@@ -65,6 +65,7 @@ struct rqs_task {
 	uint32_t cancel;	    /* enum rqs_cancel */
 	uint32_t cancel_point;	    /* in pthread_testcancel() */
 	uint32_t kill;		    /* enum rqs_cancel: may be, is to be, has been */
+	uint32_t started;	    /* always, but on one CPU */
 	uint32_t cancel_off;	    /* pthread_setcancelstate() */
 	uint32_t cancel_async;	    /* pthread_setcanceltype() */
 	struct rqs_cleanup *cleanup;
@@ -102,6 +103,7 @@ enum rqs_kind {
 	RQS_SIGNAL, /* a signal with a handler comes for it */
 	RQS_CANCEL, /* somebody cancels it */
 	RQS_KILL,   /* it ends, wherever it is, without another instruction of its own */
+	RQS_START,  /* one CPU only: it is there from now on */
 	RQS_KINDS
 };
 
@@ -111,6 +113,13 @@ struct rqs_choice {
 };
 
 #define RQS_CHOICES (RQS_TASKS * RQS_KINDS)
+
+/*
+ * One CPU, and strict priorities, from the next rqs_world_begin() on: of the tasks only the most
+ * urgent one runs, and not even that preempts one that holds a raw lock. Who waits for another one
+ * to go on, and does not sleep, waits for ever.
+ */
+extern bool rqs_one_cpu;
 
 /* All that may happen now. Returns how many. */
 int rqs_choices(struct rqs_choice list[RQS_CHOICES]);

@@ -11,6 +11,7 @@ const struct rqs_scenario *const rqs_scenarios[] = {
     &rqs_plain_requeue,
     &rqs_raw_signal,
     &rqs_raw_timed_signal,
+    &rqs_raw_urgent_signal,
     &rqs_raw_timed_signal_after,
     &rqs_raw_two_buckets,
     &rqs_raw_interrupted,

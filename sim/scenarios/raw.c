@@ -154,6 +154,16 @@ const struct rqs_scenario rqs_raw_timed_signal = {
     .end = mutex_is_free,
 };
 
+const struct rqs_scenario rqs_raw_urgent_signal = {
+    .name = "raw_urgent_signal",
+    .about =
+	"as raw_timed_signal, but the signaller is more urgent than the waiter whose time comes",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_go_in_time, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = signal_held, .prio = RQPI_PRIO_RT(20)}},
+    .end = mutex_is_free,
+};
+
 static void signal_free(void)
 {
 	lock();

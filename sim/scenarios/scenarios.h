@@ -37,6 +37,7 @@ extern const struct rqs_scenario rqs_plain_wake;
 extern const struct rqs_scenario rqs_plain_requeue;
 extern const struct rqs_scenario rqs_raw_signal;
 extern const struct rqs_scenario rqs_raw_timed_signal;
+extern const struct rqs_scenario rqs_raw_urgent_signal;
 extern const struct rqs_scenario rqs_raw_timed_signal_after;
 extern const struct rqs_scenario rqs_raw_two_buckets;
 extern const struct rqs_scenario rqs_raw_interrupted;

@@ -93,15 +93,20 @@ static struct json_object *try_order(const char *program, const char *mode)
 	return seen;
 }
 
-/* A nearest violation if it is near, else any. */
+/* A nearest violation if it is near; one that shows on one CPU alone; or any. */
 static struct json_object *try_mutant(const char *program)
 {
-	struct json_object *seen = try_order(program, "bfs"), *violation = NULL;
+	static const char *const modes[] = {"bfs", "up", "random"};
+	struct json_object *seen = NULL, *violation;
 
-	if (seen && json_object_object_get_ex(seen, "violation", &violation) && violation)
-		return seen;
-	json_object_put(seen);
-	return try_order(program, "random");
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		json_object_put(seen);
+		seen = try_order(program, modes[i]);
+		violation = NULL;
+		if (seen && json_object_object_get_ex(seen, "violation", &violation) && violation)
+			break;
+	}
+	return seen;
 }
 
 static void copy_field(struct json_object *to, struct json_object *from, const char *key)
