@@ -23,6 +23,7 @@ const struct rqs_scenario *const rqs_scenarios[] = {
     &rqs_raw_circle_by_requeue,
     &rqs_raw_owner_ends_in_time,
     &rqs_raw_forged_word,
+    &rqs_raw_forged_requeue,
     &rqs_raw_raised_while_waiting,
     &rqs_raw_robbed,
     &rqs_raw_timed_lock,

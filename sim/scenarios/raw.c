@@ -16,7 +16,8 @@ struct program {
 	struct rqs_room room;
 	int go;
 	int served; /* how many have been inside */
-	int order;  /* their priorities, decimal, in the order in which they were */
+	int order;  /* who, decimal, the first actor being 1 */
+	int found;  /* how many the last release has found asleep */
 };
 #define P RQS_PROGRAM(struct program)
 
@@ -84,6 +85,7 @@ static void wait_for_go(void)
 		rqs_claim(!ret || ret == -EAGAIN, "WAIT_REQUEUE_PI returns 0 or EAGAIN");
 	}
 	be_inside();
+	P->order = P->order * 10 + rqs_me() + 1;
 	unlock();
 }
 
@@ -112,6 +114,7 @@ static void release(int nr_requeue)
 	ret = rqs_futex(&P->seq, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1,
 			(const void *)(intptr_t)nr_requeue, &P->mutex, seq);
 	rqs_claim(ret >= 0, "CMP_REQUEUE_PI succeeds");
+	P->found = (int)ret;
 	rqs_claim(nr_requeue || ret <= 1, "a signal releases one at most");
 }
 
@@ -200,6 +203,12 @@ const struct rqs_scenario rqs_raw_interrupted = {
     .end = mutex_is_free,
 };
 
+static void served_by_urgency(void)
+{
+	mutex_is_free();
+	rqs_claim(P->found < 2 || P->order == 21, "two that were asleep are served by urgency");
+}
+
 const struct rqs_scenario rqs_raw_broadcast = {
     .name = "raw_broadcast",
     .about = "the engine alone: two wait with WAIT_REQUEUE_PI, one broadcasts",
@@ -207,7 +216,7 @@ const struct rqs_scenario rqs_raw_broadcast = {
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_go, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = broadcast_held, .prio = RQPI_PRIO_RT(10)}},
-    .end = mutex_is_free,
+    .end = served_by_urgency,
 };
 
 /* ---------------------------------------------------------------- owners that end */
@@ -580,4 +589,42 @@ const struct rqs_scenario rqs_raw_trylock = {
 	       {.fn = try_once, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = try_once, .prio = RQPI_PRIO_RT(30)}},
     .end = mutex_is_free,
+};
+
+/* Waits once, for a time. 0 from the kernel is the mutex, whatever a liar does. */
+static void wait_and_own(void)
+{
+	struct timespec late = rqs_someday(rqs_me());
+	long ret = rqs_futex(&P->seq, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, &late, &P->mutex, 0);
+
+	if (ret)
+		return;
+	be_inside();
+	unlock_in_kernel();
+}
+
+/* CVE-2014-3153: the word is overwritten between two requeues. */
+static void requeue_forge_requeue(void)
+{
+	lock();
+	(void)rqs_futex(&P->seq, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &P->mutex, 0);
+	rqs_write(&P->mutex, 0);
+	P->go = rqs_futex(&P->seq, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &P->mutex, 0) == 1;
+}
+
+/* Taken for free it was granted; where others wait for it, it is not free. */
+static void granted_or_refused(void)
+{
+	rqs_claim(!P->go || P->served, "whom a requeue to a free PI futex has found owns it");
+}
+
+const struct rqs_scenario rqs_raw_forged_requeue = {
+    .name = "raw_forged_requeue",
+    .about = "between two requeues the word of the PI futex is overwritten with 0",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_and_own, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = wait_and_own, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = requeue_forge_requeue, .prio = RQPI_PRIO_RT(30)}},
+    .end = granted_or_refused,
+    .lies = true,
 };

@@ -51,6 +51,7 @@ extern const struct rqs_scenario rqs_raw_owner_ends_after_requeue;
 extern const struct rqs_scenario rqs_raw_circle_by_requeue;
 extern const struct rqs_scenario rqs_raw_owner_ends_in_time;
 extern const struct rqs_scenario rqs_raw_forged_word;
+extern const struct rqs_scenario rqs_raw_forged_requeue;
 extern const struct rqs_scenario rqs_raw_raised_while_waiting;
 extern const struct rqs_scenario rqs_raw_robbed;
 
