@@ -17,6 +17,7 @@
 
 #include "sim/main.h"
 #include "sim/replay.h"
+#include "sim/shrink.h"
 #include "sim/token.h"
 
 enum exit_code { CLEAN, VIOLATED, INCOMPLETE, UNUSABLE };
@@ -139,6 +140,10 @@ static enum exit_code check_one(const struct rqs_scenario *s, const struct optio
 	enum exit_code code = CLEAN;
 
 	rqs_explore(s, o->order, &o->limits, &r);
+	/* Breadth first it is short already; a circle is what it is. */
+	if (r.violation.found &&
+	    (o->order == RQS_RANDOM || o->order == RQS_DFS || o->order == RQS_DFS_REVERSED))
+		rqs_shrink(s, &r);
 	if (o->json) {
 		print_json(s, o, &r);
 	} else {

@@ -136,6 +136,16 @@ if [ -x "$RQPI_CHECK_DIR/rqpi-check-has_waiters_unset" ]; then
 	done
 	[ $times -eq 100 ]
 	ok $? "its token replays it, 100 times of 100"
+
+	check 1 --mutant=thief_leaves_the_word three_lockers --mode=random --seed=1 --json &&
+		python3 -c 'import json, sys
+seen = json.load(open(sys.argv[1]))
+steps = seen["violation"]["steps"]
+assert seen["violation"]["oracle"] == "result" and steps < 100, steps' "$dir/out"
+	ok $? "what was found by lot is made smaller, and is still by the same oracle"
+	token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' "$dir/out")
+	check 1 --mutant=thief_leaves_the_word --replay="$token" && grep -q '^result: ' "$dir/out"
+	ok $? "and its token replays it"
 fi
 
 echo "1..$number"
