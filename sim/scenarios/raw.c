@@ -313,3 +313,97 @@ const struct rqs_scenario rqs_plain_requeue = {
 	       {.fn = wait_for_flag, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = requeue_and_wake, .prio = RQPI_PRIO_RT(10)}},
 };
+
+/* ---------------------------------------------------------------- and more of them */
+
+static void wait_in_time(void)
+{
+	struct timespec late = rqs_someday(0);
+	long ret = 0;
+
+	while (!rqs_read(&P->flag) && ret != -ETIMEDOUT) {
+		ret = rqs_futex(&P->flag, FUTEX_WAIT_BITSET_PRIVATE, 0, &late, NULL,
+				FUTEX_BITSET_MATCH_ANY);
+		rqs_claim(!ret || ret == -EAGAIN || ret == -ETIMEDOUT,
+			  "a timed WAIT_BITSET returns 0, EAGAIN or ETIMEDOUT");
+	}
+}
+
+/* If one whose time has come has swallowed the wake-up, the other one sleeps for ever. */
+static void raise_flag_and_wake_all(void)
+{
+	rqs_write(&P->flag, 1);
+	rqs_claim(rqs_futex(&P->flag, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0) >= 0,
+		  "WAKE succeeds");
+}
+
+const struct rqs_scenario rqs_plain_timed = {
+    .name = "plain_timed",
+    .about = "two wait for a flag, one of them for a time; one raises it and wakes all",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_in_time, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wait_for_flag, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = raise_flag_and_wake_all, .prio = RQPI_PRIO_RT(10)}},
+};
+
+static void wait_for_bit(void)
+{
+	uint32_t mine = 1u << rqs_me();
+
+	while (!(rqs_read(&P->flag) & mine)) {
+		uint32_t seen = rqs_read(&P->flag);
+		long ret;
+
+		if (seen & mine)
+			break;
+		ret = rqs_futex(&P->flag, FUTEX_WAIT_BITSET_PRIVATE, seen, NULL, NULL, mine);
+		rqs_claim(!ret || ret == -EAGAIN, "WAIT_BITSET returns 0 or EAGAIN");
+	}
+}
+
+static void set_bits(void)
+{
+	for (uint32_t bit = 1; bit <= 2; bit *= 2) {
+		rqs_write(&P->flag, rqs_read(&P->flag) | bit);
+		rqs_claim(
+		    rqs_futex(&P->flag, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, bit) <= 1,
+		    "WAKE_BITSET wakes none but who waits for the bit");
+	}
+}
+
+const struct rqs_scenario rqs_plain_bitsets = {
+    .name = "plain_bitsets",
+    .about = "two wait for a bit each, one sets both, one after the other, and wakes by the bit",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_bit, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wait_for_bit, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = set_bits, .prio = RQPI_PRIO_RT(10)}},
+};
+
+static void wait_for_other(void)
+{
+	while (!rqs_read(&P->other)) {
+		long ret = rqs_futex(&P->other, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+
+		rqs_claim(!ret || ret == -EAGAIN, "WAIT returns 0 or EAGAIN");
+	}
+}
+
+/* Sets the second word and wakes on both, as the old condvars did. */
+static void wake_op(void)
+{
+	rqs_write(&P->flag, 1);
+	rqs_claim(rqs_futex(&P->flag, FUTEX_WAKE_OP_PRIVATE, 1, (const void *)(intptr_t)1,
+			    &P->other, FUTEX_OP(FUTEX_OP_SET, 1, FUTEX_OP_CMP_EQ, 0)) >= 0,
+		  "WAKE_OP succeeds");
+}
+
+const struct rqs_scenario rqs_plain_wake_op = {
+    .name = "plain_wake_op",
+    .about = "one waits on each of two words, one sets and wakes both with WAKE_OP",
+    .bytes = sizeof(struct program),
+    .buckets = 2,
+    .actors = {{.fn = wait_for_flag, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wait_for_other, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = wake_op, .prio = RQPI_PRIO_RT(10)}},
+};

@@ -35,6 +35,9 @@ extern const struct rqs_scenario rqs_token_or_cancel;
 /* raw.c: the engine alone */
 extern const struct rqs_scenario rqs_plain_wake;
 extern const struct rqs_scenario rqs_plain_requeue;
+extern const struct rqs_scenario rqs_plain_timed;
+extern const struct rqs_scenario rqs_plain_bitsets;
+extern const struct rqs_scenario rqs_plain_wake_op;
 extern const struct rqs_scenario rqs_raw_signal;
 extern const struct rqs_scenario rqs_raw_timed_signal;
 extern const struct rqs_scenario rqs_raw_urgent_signal;
