@@ -175,7 +175,21 @@ static bool is_in_suite(const struct rqs_scenario *s, const char *suite)
 {
 	if (!strcmp(suite, "mutant"))
 		return !strcmp(s->name, rqs_mutant_scenario);
-	return !strcmp(suite, "full") || !s->deep;
+	if (!strcmp(suite, "lot"))
+		return s->by_lot;
+	return !s->by_lot && (!strcmp(suite, "full") || !s->deep);
+}
+
+static bool is_suite(const char *name)
+{
+	static const char *const names[] = {"ci", "full", "lot", "mutant"};
+	size_t count = sizeof(names) / sizeof(names[0]) - !rqs_mutant;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!strcmp(name, names[i]))
+			return true;
+	}
+	return false;
 }
 
 static enum exit_code check_suite(const struct options *o)
@@ -251,9 +265,8 @@ static bool read_options(struct options *o)
 			return false;
 		}
 	}
-	if (o->suite && strcmp(o->suite, "ci") != 0 && strcmp(o->suite, "full") != 0 &&
-	    (!rqs_mutant || strcmp(o->suite, "mutant") != 0)) {
-		fprintf(stderr, "rqpi check: --suite=%s: ci or full was expected\n", o->suite);
+	if (o->suite && !is_suite(o->suite)) {
+		fprintf(stderr, "rqpi check: --suite=%s: ci, full or lot was expected\n", o->suite);
 		return false;
 	}
 	if (o->memory <= 0 || o->seconds < 0 || o->executions < 0) {
@@ -306,8 +319,8 @@ int rqs_main(int argc, const char **argv)
 	struct options o = {.memory = 4096, .executions = 100000};
 	struct poptOption table[] = {
 	    {"list", 'l', POPT_ARG_NONE, &o.list, 0, "list the scenarios and run none", NULL},
-	    {"suite", 0, POPT_ARG_STRING, &o.suite, 0, "check all scenarios of a suite: ci, full",
-	     "NAME"},
+	    {"suite", 0, POPT_ARG_STRING, &o.suite, 0,
+	     "check all scenarios of a suite: ci, full, lot", "NAME"},
 	    {"mode", 0, POPT_ARG_STRING, &o.mode, 0,
 	     "dfs (the default), rdfs, bfs (the shortest path to a violation), up (one CPU, strict "
 	     "priorities: livelock), random",

@@ -53,6 +53,7 @@ struct rqs_scenario {
 	void (*setup)(void); /* runs alone, before all; may be NULL */
 	void (*end)(void);   /* is all as it should be, when everybody has ended? May be NULL */
 	bool deep;	     /* too large for the suite ci */
+	bool by_lot;	     /* too large for any: only the suite "lot" has it, for --mode=random */
 	bool lies;	     /* it writes to words that are the futex's: I8 is not looked at */
 };
 

@@ -430,7 +430,7 @@ const struct rqs_scenario rqs_token_or_cancel = {
     .actors = {{.fn = look_for_token_cancelled, .prio = RQPI_PRIO_RT(30), .may_cancel = true},
 	       {.fn = take_token, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = give_token, .prio = RQPI_PRIO_RT(10)}},
-    .deep = true,
+    .by_lot = true,
 };
 
 /* ---------------------------------------------------------------- killed */
