@@ -20,10 +20,32 @@
 
 static uintptr_t user_end;
 
+/*
+ * The guarded accesses are in assembly, where ThreadSanitizer does not look: it is told that they
+ * have an order, which is that of rqb_load_sc() and rqb_cas().
+ */
+static int guarded_load(const uint32_t *uaddr, uint32_t *val)
+{
+	int ret = rqh_guarded_load(uaddr, val);
+
+	rqb_handoff_acquire((uint32_t *)(uintptr_t)uaddr);
+	return ret;
+}
+
+static int guarded_cmpxchg(uint32_t *uaddr, uint32_t old, uint32_t val, uint32_t *seen)
+{
+	int ret;
+
+	rqb_handoff_release(uaddr);
+	ret = rqh_guarded_cmpxchg(uaddr, old, val, seen);
+	rqb_handoff_acquire(uaddr);
+	return ret;
+}
+
 int rqh_load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 {
 	if (rqh_has(ctx, RQPI_HOST_CATCH_FAULTS))
-		return rqh_guarded_load(uaddr, val);
+		return guarded_load(uaddr, val);
 	*val = rqb_load_sc(uaddr);
 	return 0;
 }
@@ -31,7 +53,7 @@ int rqh_load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 int rqh_cmpxchg(void *ctx, uint32_t *uaddr, uint32_t old, uint32_t val, uint32_t *seen)
 {
 	if (rqh_has(ctx, RQPI_HOST_CATCH_FAULTS))
-		return rqh_guarded_cmpxchg(uaddr, old, val, seen);
+		return guarded_cmpxchg(uaddr, old, val, seen);
 	*seen = old;
 	while (!rqb_cas(uaddr, old, val)) {
 		*seen = rqb_load_sc(uaddr);
