@@ -38,7 +38,7 @@ INCLUDES = {
     "src/shim/futex_shim.c": ["src/host/", "src/base/", *ENGINE_API, PUBLIC + "host.h"],
     "sim/": [PUBLIC, "src/base/", "src/sys/", "src/user/user.h"],
     "bench/": [PUBLIC, "src/sys/sys.h", "src/base/", "tools/rqpi/"],
-    "tools/rqpi/": [PUBLIC, "bench/", "src/base/", "sim/sim.h"],
+    "tools/rqpi/": [PUBLIC, "bench/", "src/base/"],
     "tests/": EVERYTHING,
     "examples/": [PUBLIC],
 }

@@ -101,8 +101,6 @@ void rqs_path_add(struct rqs_path *path, struct rqs_choice choice)
 
 bool rqs_enough(const struct rqs_limits *limits, struct rqs_result *result)
 {
-	if (limits->states && result->states >= limits->states)
-		result->stopped = "the limit of states";
 	if (result->transitions % LOOK_EVERY == 0) {
 		if (limits->seconds > 0 && rqs_seconds() - result->seconds > limits->seconds)
 			result->stopped = "the limit of time";

@@ -15,7 +15,7 @@ enum rqs_mode {
 };
 
 struct rqs_limits {
-	uint64_t states;	  /* visited, or random executions; 0: as many as there are */
+	uint64_t executions;	  /* RQS_RANDOM; 0: no limit */
 	double seconds;		  /* 0: no limit */
 	size_t memory;		  /* bytes for the table and the snapshots */
 	uint64_t seed;		  /* RQS_RANDOM */

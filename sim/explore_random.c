@@ -46,21 +46,19 @@ static bool play(const struct rqs_scenario *scenario, const struct rqs_limits *l
 void rqs_explore_random(const struct rqs_scenario *scenario, const struct rqs_limits *limits,
 			struct rqs_result *result)
 {
-	struct rqs_limits inner = *limits;
 	struct rqs_path path = {NULL, 0, 0};
 	uint64_t random = limits->seed;
 	char *begin = malloc(rqs_state_bytes());
 
-	inner.states = 0;
 	if (!begin) {
 		result->stopped = "the memory for snapshots";
 		return;
 	}
 	rqs_state_save(begin);
-	while (!limits->states || result->executions < limits->states) {
+	while (!limits->executions || result->executions < limits->executions) {
 		if (result->executions)
 			rqs_state_restore(begin);
-		if (!play(scenario, &inner, result, &path, &random))
+		if (!play(scenario, limits, result, &path, &random))
 			break;
 		result->executions++;
 	}

@@ -286,7 +286,7 @@ static bool read_options(struct options *o)
 		return false;
 	}
 	if (o->order == RQS_RANDOM)
-		o->limits.states = (uint64_t)o->executions;
+		o->limits.executions = (uint64_t)o->executions;
 	return true;
 }
 

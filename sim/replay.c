@@ -43,18 +43,6 @@ static void print_step(struct rqs_choice choice)
 	fprintf(to, "%5zu  %c %s\n", step_number, 'a' + choice.task, what[choice.kind]);
 }
 
-static bool is_possible(struct rqs_choice choice)
-{
-	struct rqs_choice list[RQS_CHOICES];
-	int count = rqs_choices(list);
-
-	for (int i = 0; i < count; i++) {
-		if (list[i].kind == choice.kind && list[i].task == choice.task)
-			return true;
-	}
-	return false;
-}
-
 /* On one CPU: has the path been here before? @seen: its states so far, @count of them. */
 static void look_for_circle(struct rqs_hash *seen, size_t count)
 {
@@ -75,7 +63,7 @@ static long play(const struct rqs_scenario *scenario, const struct rqs_path *pat
 	seen[0] = rqs_state_hash();
 	for (size_t i = 0; i < path->count; i++) {
 		step_number = i + 1;
-		if (!is_possible(path->choice[i]))
+		if (!rqs_is_possible(path->choice[i]))
 			return (long)i + 1;
 		if (to && (steps || path->choice[i].kind != RQS_RUN))
 			print_step(path->choice[i]);

@@ -22,11 +22,6 @@ struct attempt {
 	struct rqs_path taken;
 };
 
-static bool is_same(struct rqs_choice a, struct rqs_choice b)
-{
-	return a.kind == b.kind && a.task == b.task;
-}
-
 /* False: it is over, with a violation or without. */
 static bool take(struct attempt *a, struct rqs_choice choice)
 {
@@ -35,18 +30,6 @@ static bool take(struct attempt *a, struct rqs_choice choice)
 	rqs_path_add(&a->taken, choice);
 	return rqs_take(choice) && rqs_judge(a->scenario, rqs_choices(list)) &&
 	       a->taken.count < STEPS_MAX;
-}
-
-static bool is_possible(struct rqs_choice choice)
-{
-	struct rqs_choice list[RQS_CHOICES];
-	int count = rqs_choices(list);
-
-	for (int i = 0; i < count; i++) {
-		if (is_same(list[i], choice))
-			return true;
-	}
-	return false;
 }
 
 /* Each task as far as it goes, the last one first. */
@@ -60,7 +43,7 @@ static void finish(struct attempt *a)
 
 		for (int i = 0; i < count; i++) {
 			if (a->taken.count &&
-			    is_same(list[i], a->taken.choice[a->taken.count - 1]) &&
+			    rqs_same_choice(list[i], a->taken.choice[a->taken.count - 1]) &&
 			    list[i].kind == RQS_RUN)
 				next = list[i];
 		}
@@ -76,7 +59,7 @@ static bool try_path(struct attempt *a, const struct rqs_choice *path, size_t co
 	if (!rqs_world_begin(a->scenario))
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		if (is_possible(path[i]) && !take(a, path[i]))
+		if (rqs_is_possible(path[i]) && !take(a, path[i]))
 			return rqs_violation.found && !strcmp(rqs_violation.oracle, a->oracle);
 	}
 	finish(a);
@@ -88,7 +71,7 @@ static size_t count_runs(const struct rqs_path *path)
 	size_t runs = path->count > 0;
 
 	for (size_t i = 1; i < path->count; i++)
-		runs += !is_same(path->choice[i], path->choice[i - 1]);
+		runs += !rqs_same_choice(path->choice[i], path->choice[i - 1]);
 	return runs;
 }
 
@@ -96,7 +79,7 @@ static size_t end_of_run(const struct rqs_path *path, size_t at)
 {
 	size_t end = at + 1;
 
-	while (end < path->count && is_same(path->choice[end], path->choice[at]))
+	while (end < path->count && rqs_same_choice(path->choice[end], path->choice[at]))
 		end++;
 	return end;
 }

@@ -28,11 +28,6 @@ static void put_run(FILE *out, struct rqs_choice choice, size_t length)
 		fprintf(out, "%zu", length);
 }
 
-static bool is_same(struct rqs_choice a, struct rqs_choice b)
-{
-	return a.kind == b.kind && a.task == b.task;
-}
-
 char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path *path)
 {
 	char *token = NULL;
@@ -46,7 +41,7 @@ char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path 
 	while (at < path->count) {
 		size_t end = at + 1;
 
-		while (end < path->count && is_same(path->choice[end], path->choice[at]))
+		while (end < path->count && rqs_same_choice(path->choice[end], path->choice[at]))
 			end++;
 		put_run(out, path->choice[at], end - at);
 		at = end;

@@ -266,6 +266,17 @@ int rqs_choices(struct rqs_choice list[RQS_CHOICES])
 	return n;
 }
 
+bool rqs_same_choice(struct rqs_choice a, struct rqs_choice b)
+{
+	return a.kind == b.kind && a.task == b.task;
+}
+
+bool rqs_is_possible(struct rqs_choice choice)
+{
+	return choice.task < rqs_world->n_tasks &&
+	       can(&rqs_world->tasks[choice.task], (enum rqs_kind)choice.kind);
+}
+
 /* Let it go on until it gives way. Whatever it leaves below its stack pointer is cleared [W-I2]. */
 static void run(struct rqs_task *t)
 {

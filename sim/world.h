@@ -124,6 +124,11 @@ extern bool rqs_one_cpu;
 /* All that may happen now. Returns how many. */
 int rqs_choices(struct rqs_choice list[RQS_CHOICES]);
 
+bool rqs_same_choice(struct rqs_choice a, struct rqs_choice b);
+
+/* May @choice happen now? */
+bool rqs_is_possible(struct rqs_choice choice);
+
 /* Let @choice happen, up to the next point of the task that runs. False: a violation was found. */
 bool rqs_take(struct rqs_choice choice);
 

@@ -115,8 +115,9 @@ void rqb_tree_insert(struct rqb_tree *tree, struct rqb_node *node, rqb_before *b
 	link(tree, node, parent, side);
 }
 
-void rqb_tree_insert_near(struct rqb_tree *tree, struct rqb_node *near, struct rqb_node *node,
-			  rqb_before *before)
+/* As rqb_tree_insert(), a little faster if its place is right behind @near, a node of @tree. */
+static void insert_near(struct rqb_tree *tree, struct rqb_node *near, struct rqb_node *node,
+			rqb_before *before)
 {
 	struct rqb_node *next = rqb_tree_next(near);
 
@@ -403,7 +404,7 @@ static void paste_each(struct rqb_tree *tree, struct rqb_tree *run, rqb_before *
 	while ((node = run->first)) {
 		rqb_tree_remove(run, node);
 		if (near)
-			rqb_tree_insert_near(tree, near, node, before);
+			insert_near(tree, near, node, before);
 		else
 			rqb_tree_insert(tree, node, before);
 		near = node;

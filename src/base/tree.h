@@ -51,13 +51,6 @@ static inline bool rqb_node_linked(const struct rqb_node *node)
 /* Behind all that @node does not come before. */
 void rqb_tree_insert(struct rqb_tree *tree, struct rqb_node *node, rqb_before *before);
 
-/*
- * The same, a little faster if its place is right behind @near, which is in the tree. To insert
- * many that come in their order costs O(1) each, and without @near so it does at the tree's end.
- */
-void rqb_tree_insert_near(struct rqb_tree *tree, struct rqb_node *near, struct rqb_node *node,
-			  rqb_before *before);
-
 /* @node must be in @tree. */
 void rqb_tree_remove(struct rqb_tree *tree, struct rqb_node *node);
 

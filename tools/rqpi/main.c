@@ -39,7 +39,8 @@ static void print_help(FILE *out)
 	for (int i = 0; i < COMMANDS; i++)
 		fprintf(out, "  %-7s %s\n", commands[i].name, commands[i].help);
 	fprintf(out,
-		"\n'rqpi COMMAND --help' tells more. Exit status: 0 done, 1 finding, 2 cannot.\n");
+		"\n'rqpi COMMAND --help' tells more. Exit status: 0 done, 1 finding, 2 cannot;\n"
+		"of check: 0 clean, 1 violation, 2 incomplete, 3 cannot.\n");
 }
 
 /* A report that did not reach the disk is none. */
