@@ -11,12 +11,10 @@
 #include <cmocka.h>
 
 #include "src/engine/rqk.h"
-#include "tests/engine/stage.h"
+#include "tests/engine/cast.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#define RT(n) RQPI_PRIO_RT(n)
 
 /* One entry of a robust list, as user space has it. */
 struct entry {
@@ -33,8 +31,6 @@ struct list {
 
 #define OFFSET ((intptr_t)offsetof(struct entry, word))
 
-static struct stage stage;
-static struct actor o, a, b, c;
 static uint32_t m, m2;
 static struct list list;
 static struct entry e1, e2, e3;
@@ -44,18 +40,7 @@ static int setup(void **state)
 	(void)state;
 	m = m2 = 0;
 	e1 = e2 = e3 = (struct entry){0, 0, 0};
-	stage_open(&stage, 1);
-	stage_actor(&stage, &o, RT(1));
-	stage_actor(&stage, &a, RT(10));
-	stage_actor(&stage, &b, RT(20));
-	stage_actor(&stage, &c, RT(30));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	stage_close(&stage);
+	open_stage(1);
 	return 0;
 }
 

@@ -10,15 +10,11 @@
 
 #include <cmocka.h>
 
-#include "tests/engine/stage.h"
+#include "tests/engine/cast.h"
 
 #include <limits.h>
 
-#define RT(n)	RQPI_PRIO_RT(n)
-#define NICE(n) RQPI_PRIO_NICE(n)
-
-static struct stage stage;
-static struct actor o, a, b, c, d, z;
+static struct actor d, z;
 static uint32_t m, m2, cond;
 static struct rqpi_timespec soon;
 
@@ -27,20 +23,9 @@ static int setup(void **state)
 	(void)state;
 	m = m2 = cond = 0;
 	soon = at_ns(100);
-	stage_open(&stage, 1);
-	stage_actor(&stage, &o, RT(1));
-	stage_actor(&stage, &a, RT(10));
-	stage_actor(&stage, &b, RT(20));
-	stage_actor(&stage, &c, RT(30));
+	open_stage(1);
 	stage_actor(&stage, &d, NICE(0));
 	stage_actor(&stage, &z, NICE(0));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	stage_close(&stage);
 	return 0;
 }
 

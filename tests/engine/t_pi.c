@@ -9,33 +9,19 @@
 
 #include <cmocka.h>
 
-#include "tests/engine/stage.h"
+#include "tests/engine/cast.h"
 
 #include <limits.h>
 
-#define RT(n) RQPI_PRIO_RT(n)
-
-static struct stage stage;
-static struct actor a, b, c, d, o;
+static struct actor d;
 static uint32_t m, m2, m3, cond;
 
 static int setup(void **state)
 {
 	(void)state;
 	m = m2 = m3 = cond = 0;
-	stage_open(&stage, 1);
-	stage_actor(&stage, &o, RT(1));
-	stage_actor(&stage, &a, RT(10));
-	stage_actor(&stage, &b, RT(20));
-	stage_actor(&stage, &c, RT(30));
+	open_stage(1);
 	stage_actor(&stage, &d, RQPI_PRIO_NICE(0));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	stage_close(&stage);
 	return 0;
 }
 

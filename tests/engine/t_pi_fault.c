@@ -11,14 +11,10 @@
 #include <cmocka.h>
 
 #include "src/engine/rqk.h"
-#include "tests/engine/stage.h"
+#include "tests/engine/cast.h"
 
 #include <limits.h>
 
-#define RT(n) RQPI_PRIO_RT(n)
-
-static struct stage stage;
-static struct actor o, a, b, c;
 static uint32_t m, cond;
 static struct rqpi_timespec soon;
 
@@ -27,18 +23,7 @@ static int setup(void **state)
 	(void)state;
 	m = cond = 0;
 	soon = at_ns(100);
-	stage_open(&stage, 1);
-	stage_actor(&stage, &o, RT(1));
-	stage_actor(&stage, &a, RT(10));
-	stage_actor(&stage, &b, RT(20));
-	stage_actor(&stage, &c, RT(30));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	stage_close(&stage);
+	open_stage(1);
 	return 0;
 }
 

@@ -10,36 +10,22 @@
 
 #include <cmocka.h>
 
-#include "tests/engine/stage.h"
+#include "tests/engine/cast.h"
 
 #include <limits.h>
 
-#define RT(n)	RQPI_PRIO_RT(n)
-#define NICE(n) RQPI_PRIO_NICE(n)
-#define ANY	0xffffffffu
+#define ANY 0xffffffffu
 
-static struct stage stage;
-static struct actor o, a, b, c, d, z;
+static struct actor d, z;
 static uint32_t u, u2, m, cond;
 
 static int setup(void **state)
 {
 	(void)state;
 	u = u2 = m = cond = 0;
-	stage_open(&stage, 1);
-	stage_actor(&stage, &o, RT(1));
-	stage_actor(&stage, &a, RT(10));
-	stage_actor(&stage, &b, RT(20));
-	stage_actor(&stage, &c, RT(30));
+	open_stage(1);
 	stage_actor(&stage, &d, NICE(0));
 	stage_actor(&stage, &z, NICE(-20));
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	stage_close(&stage);
 	return 0;
 }
 
