@@ -29,13 +29,13 @@ static bool is_at_rest(void)
 }
 
 /* A task that is in no operation, NULL: all are. With it the words are looked at, too. */
-static struct rqpi_task *idle_task(const struct rqs_scenario *scenario)
+static const struct rqs_task *idle_task(const struct rqs_scenario *scenario)
 {
 	for (uint32_t i = 0; i < rqs_world->n_tasks && !scenario->lies; i++) {
 		const struct rqs_task *t = &rqs_world->tasks[i];
 
 		if (t->status == RQS_READY && !t->in_kernel)
-			return t->task;
+			return t;
 	}
 	return NULL;
 }
@@ -43,9 +43,14 @@ static struct rqpi_task *idle_task(const struct rqs_scenario *scenario)
 static bool check_engine(const struct rqs_scenario *scenario)
 {
 	char text[sizeof(rqs_violation.text)] = "";
+	const struct rqs_task *idle = idle_task(scenario);
 
-	if (rqpi_engine_check(rqs_world->engine, idle_task(scenario), keep_first_line, text))
+	if (idle)
+		rqs_switch_space(idle);
+	if (rqpi_engine_check(rqs_world->engine, idle ? idle->task : NULL, keep_first_line, text))
 		rqs_fail("invariant", "%s", text);
+	if (idle)
+		rqs_switch_space(idle);
 	return !rqs_violation.found;
 }
 

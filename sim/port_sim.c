@@ -13,6 +13,9 @@
 
 #include <string.h>
 
+/* What freed memory is filled with. */
+enum { GONE = 0xa5 };
+
 void (*rqs_listener)(const struct rqpi_event *event);
 
 /* On its own stack nobody meets it. */
@@ -22,11 +25,19 @@ static bool is_private(const struct rqs_task *t, const volatile void *addr)
 	       (const volatile char *)addr < (char *)t->top;
 }
 
+static bool is_gone(const volatile void *addr)
+{
+	const volatile char *p = addr;
+
+	return rqs_world->gone && p >= rqs_world->gone &&
+	       p < rqs_world->gone + rqs_world->gone_bytes;
+}
+
 void rqs_touch(const volatile void *addr)
 {
 	const volatile char *p = addr;
 
-	if (rqs_world->gone && p >= rqs_world->gone && p < rqs_world->gone + rqs_world->gone_bytes)
+	if (is_gone(addr))
 		rqs_fail("touched", "%c touches what has been destroyed, %td bytes into it",
 			 rqs_name(rqs_running()), p - rqs_world->gone);
 }
@@ -112,15 +123,31 @@ static void relax(void *ctx)
 
 static bool is_there(const void *uaddr)
 {
-	rqs_touch(uaddr);
-	return (uintptr_t)uaddr >= 4096;
+	if (!rqs_world->unmapped)
+		rqs_touch(uaddr);
+	return (uintptr_t)uaddr >= 4096 && !is_gone(uaddr);
+}
+
+bool rqs_yield_at_page(void)
+{
+	struct rqs_task *t = rqs_running();
+	bool there;
+
+	if (t)
+		t->at_page = t->faults_left != 0;
+	rqs_yield();
+	if (!t)
+		return true;
+	there = !t->page_away;
+	t->at_page = 0;
+	t->page_away = 0;
+	return there;
 }
 
 static int load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 {
 	(void)ctx;
-	rqs_yield();
-	if (!is_there(uaddr))
+	if (!rqs_yield_at_page() || !is_there(uaddr))
 		return -RQPI_EFAULT;
 	*val = *(const volatile uint32_t *)uaddr;
 	return 0;
@@ -129,8 +156,7 @@ static int load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 static int compare_exchange(void *ctx, uint32_t *uaddr, uint32_t old, uint32_t val, uint32_t *seen)
 {
 	(void)ctx;
-	rqs_yield();
-	if (!is_there(uaddr))
+	if (!rqs_yield_at_page() || !is_there(uaddr))
 		return -RQPI_EFAULT;
 	*seen = *(volatile uint32_t *)uaddr;
 	if (*seen == old)
@@ -140,8 +166,12 @@ static int compare_exchange(void *ctx, uint32_t *uaddr, uint32_t old, uint32_t v
 
 static int fault_in(void *ctx, uint32_t *uaddr, bool write)
 {
+	struct rqs_task *t = rqs_running();
+
 	(void)ctx;
 	(void)write;
+	if (t && t->faults_left && !rqs_yield_at_page())
+		return -RQPI_EFAULT;
 	return is_there(uaddr) ? 0 : -RQPI_EFAULT;
 }
 
@@ -158,12 +188,15 @@ static int shared_key(void *ctx, struct rqpi_task *self, const uint32_t *uaddr, 
 		      struct rqpi_key *key)
 {
 	(void)ctx;
-	(void)self;
 	(void)write;
 	if (!is_there(uaddr))
 		return -RQPI_EFAULT;
 	*key = (struct rqpi_key){
 	    .object = RQS_SPACE, .offset = (uintptr_t)uaddr, .shared = RQPI_KEY_SHARED_OBJECT};
+	if (rqs_own_memory()) {
+		key->object = rqpi_task_space(self);
+		key->shared = RQPI_KEY_SHARED_MEMORY;
+	}
 	return 0;
 }
 
@@ -264,6 +297,9 @@ static void release(void *ctx, struct rqpi_task *task, struct rqpi_pi_state *sta
 			     : "without a PI state");
 	rqs_world->released |= bit;
 	of(task)->task = NULL;
+	/* Both belong to the host again: whoever still looks at them is to notice. */
+	memset(state, GONE, RQPI_PI_STATE_BYTES);
+	memset(task, GONE, RQPI_TASK_BYTES);
 }
 
 static void set_prio(void *ctx, struct rqpi_task *task, const struct rqpi_prio *eff)

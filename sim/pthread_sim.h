@@ -18,13 +18,14 @@ struct rqs_cleanup_frame {
 int rqs_setcancelstate(int state, int *old);
 int rqs_setcanceltype(int type, int *old);
 void rqs_testcancel(void);
+int rqs_atfork(void (*child)(void));
 void rqs_cleanup_push(struct rqs_cleanup_frame *frame, void (*fn)(void *arg), void *arg);
 void rqs_cleanup_pop(int run);
 
 #define pthread_setcancelstate	rqs_setcancelstate
 #define pthread_setcanceltype	rqs_setcanceltype
 #define pthread_testcancel	rqs_testcancel
-#define pthread_atfork(a, b, c) ((void)(c), 0)
+#define pthread_atfork(a, b, c) rqs_atfork(c)
 
 #undef pthread_cleanup_push
 #define pthread_cleanup_push(fn, arg)                \

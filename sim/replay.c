@@ -38,6 +38,7 @@ static void print_step(struct rqs_choice choice)
 	    [RQS_CANCEL] = "it is cancelled",
 	    [RQS_KILL] = "it is killed",
 	    [RQS_START] = "is there from now on",
+	    [RQS_FAULT] = "its page is away",
 	};
 
 	fprintf(to, "%5zu  %c %s\n", step_number, 'a' + choice.task, what[choice.kind]);

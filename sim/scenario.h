@@ -42,6 +42,17 @@ struct rqs_actor {
 	int signals;	    /* how many signals with a handler may come, at any time */
 	bool may_cancel;    /* it may be cancelled, once, at any time */
 	bool may_be_killed; /* it may be killed, at any time */
+	/*
+	 * 1: in another address space than 0. The program's memory is mapped in both, at the same
+	 * address, unless each has .own_memory; the variables of the library are each one's own.
+	 */
+	uint32_t space;
+	bool forked; /* .space 1: it begins when another one calls rqs_fork() */
+	/*
+	 * So often a page may be away when the engine touches a word for it, or cannot be brought
+	 * in.
+	 */
+	int faults;
 };
 
 struct rqs_scenario {
@@ -54,6 +65,7 @@ struct rqs_scenario {
 	void (*end)(void);   /* is all as it should be, when everybody has ended? May be NULL */
 	bool deep;	     /* too large for the suite ci */
 	bool by_lot;	     /* too large for any: only the suite "lot" has it, for --mode=random */
+	bool own_memory;     /* two address spaces: each has the program's memory for itself */
 	bool lies;	     /* it writes to words that are the futex's: I8 is not looked at */
 };
 
@@ -66,6 +78,7 @@ void *rqs_program(void);
 /* The calling task: 0 for the first actor; and its thread id, as it stands in a PI futex word. */
 int rqs_me(void);
 uint32_t rqs_tid(void);
+uint32_t rqs_tid_of(int actor);
 #define RQS_TID rqs_tid()
 
 /* The call must return 0, or @want. */
@@ -85,13 +98,34 @@ void rqs_leave(struct rqs_room *room);
 
 /* From now on nobody may touch these bytes: they have been freed. At most once in a scenario. */
 void rqs_gone(const void *memory, size_t bytes);
+/* The same with munmap(2): the engine may still ask for it, and is told that nothing is there. */
+void rqs_unmapped(const void *memory, size_t bytes);
 
 /* Anything may happen here, and the value is looked at again. */
 uint32_t rqs_read(const uint32_t *p);
 void rqs_write(uint32_t *p, uint32_t value);
 
+/*
+ * As fork(2), of which the child is @actor: it has a copy of this process's memory, and begins with
+ * its function instead of in the middle of this one.
+ */
+void rqs_fork(int actor);
+
+/* The head of the caller's robust list, as get_robust_list(2) tells. */
+struct rqu_robust_head *rqs_robust_head(void);
+
+/*
+ * The engine's rt_mutex, as code of its host uses it. @late NULL: for ever. 0 or a negative
+ * errno.
+ */
+long rqs_rt_lock(struct rqpi_rt_mutex *mutex, const struct timespec *late);
+void rqs_rt_unlock(struct rqpi_rt_mutex *mutex);
+
 /* As sched_setscheduler(2): the priority of an actor that has not ended. */
 void rqs_set_prio(int actor, int prio);
+
+/* As what the caller runs now: its own priority or an inherited one. */
+int rqs_runs_as(void);
 
 /* futex(2), as the calling task. The result, or a negative errno. */
 long rqs_futex(uint32_t *uaddr, int op, uint32_t val, const void *timeout, uint32_t *uaddr2,

@@ -247,6 +247,11 @@ int rqs_me(void)
 	return (int)(rqs_running() - rqs_world->tasks);
 }
 
+uint32_t rqs_tid_of(int actor)
+{
+	return RQS_FIRST_TID + (uint32_t)actor;
+}
+
 uint32_t rqs_tid(void)
 {
 	return rqpi_task_tid(rqs_running()->task);
@@ -309,8 +314,54 @@ void rqs_set_prio(int actor, int prio)
 	rqs_deliver(t);
 }
 
+int rqs_runs_as(void)
+{
+	return rqs_running()->prio;
+}
+
+struct rqu_robust_head *rqs_robust_head(void)
+{
+	return &rqs_running()->robust;
+}
+
+static uint64_t to_ns(const struct timespec *ts)
+{
+	return (uint64_t)ts->tv_sec * NSEC_PER_SEC + (uint64_t)ts->tv_nsec;
+}
+
+long rqs_rt_lock(struct rqpi_rt_mutex *mutex, const struct timespec *late)
+{
+	struct rqs_task *t = rqs_running();
+	struct rqpi_deadline deadline = {.ns = RQPI_FOREVER, .clock = RQPI_CLOCK_MONOTONIC};
+	long ret;
+
+	if (late)
+		deadline.ns = to_ns(late);
+	t->in_kernel = 1;
+	ret = rqpi_rt_mutex_timedlock(t->task, mutex, &deadline);
+	t->in_kernel = 0;
+	rqs_deliver(t);
+	return ret;
+}
+
+void rqs_rt_unlock(struct rqpi_rt_mutex *mutex)
+{
+	struct rqs_task *t = rqs_running();
+
+	t->in_kernel = 1;
+	rqpi_rt_mutex_unlock(t->task, mutex);
+	t->in_kernel = 0;
+	rqs_deliver(t);
+}
+
 void rqs_gone(const void *memory, size_t bytes)
 {
 	rqs_world->gone = memory;
 	rqs_world->gone_bytes = bytes;
+}
+
+void rqs_unmapped(const void *memory, size_t bytes)
+{
+	rqs_gone(memory, bytes);
+	rqs_world->unmapped = 1;
 }

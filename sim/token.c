@@ -19,8 +19,8 @@ enum { RUN_MAX = 1000000 };
 static void put_run(FILE *out, struct rqs_choice choice, size_t length)
 {
 	static const char *const before[RQS_KINDS] = {
-	    [RQS_RUN] = "",	[RQS_TIMER] = "", [RQS_SIGNAL] = "!",
-	    [RQS_CANCEL] = "#", [RQS_KILL] = "%", [RQS_START] = "^"};
+	    [RQS_RUN] = "",   [RQS_TIMER] = "",	 [RQS_SIGNAL] = "!", [RQS_CANCEL] = "#",
+	    [RQS_KILL] = "%", [RQS_START] = "^", [RQS_FAULT] = "@"};
 	char first = choice.kind == RQS_TIMER ? 'A' : 'a';
 
 	fprintf(out, "%s%c", before[choice.kind], first + choice.task);
@@ -68,10 +68,11 @@ static bool read_run(const char **at, struct rqs_path *path)
 	unsigned long length = 1;
 	char *end;
 
-	if (*p && strchr("!#%^", *p)) {
+	if (*p && strchr("!#%^@", *p)) {
 		choice.kind = *p == '!'	  ? RQS_SIGNAL
 			      : *p == '#' ? RQS_CANCEL
 			      : *p == '%' ? RQS_KILL
+			      : *p == '@' ? RQS_FAULT
 					  : RQS_START;
 		p++;
 	}

@@ -168,6 +168,8 @@ void rqs_end_task(void)
 
 static void begin_task(void)
 {
+	if (running->forked)
+		rqs_begin_child();
 	running->fn();
 	rqs_end_task();
 }
@@ -177,19 +179,22 @@ static void spawn(uint32_t index, const struct rqs_actor *actor)
 	struct rqs_task *t = &rqs_world->tasks[index];
 	struct rqpi_task_attr attr = {
 	    .tid = RQS_FIRST_TID + index,
-	    .space = RQS_SPACE,
+	    .space = RQS_SPACE + actor->space,
 	    .prio = {.prio = actor->prio},
 	    .cookie = t,
 	};
 
 	*t = (struct rqs_task){
 	    .fn = actor->fn,
-	    .status = RQS_READY,
+	    .status = actor->forked ? RQS_NONE : RQS_READY,
 	    .prio = actor->prio,
 	    .signals_left = (uint32_t)actor->signals,
 	    .cancel = actor->may_cancel ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER,
 	    .started = !rqs_one_cpu,
 	    .kill = actor->may_be_killed ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER,
+	    .space = actor->space,
+	    .forked = actor->forked,
+	    .faults_left = (uint32_t)actor->faults,
 	    .self = {.tid = attr.tid},
 	};
 	t->floor = BASE + ARENA_BYTES + index * STACK_BYTES + GUARD_BYTES;
@@ -237,7 +242,9 @@ static bool can(const struct rqs_task *t, enum rqs_kind kind)
 	case RQS_RUN:
 		return can_run(t);
 	case RQS_START:
-		return !t->started;
+		return !t->started && t->status != RQS_NONE;
+	case RQS_FAULT:
+		return t->at_page && t->faults_left && !t->page_away;
 	case RQS_TIMER:
 		return t->status == RQS_ASLEEP && t->deadline != RQPI_FOREVER;
 	case RQS_SIGNAL: /* a handler between two instructions changes nothing */
@@ -299,6 +306,7 @@ bool rqs_take(struct rqs_choice choice)
 {
 	struct rqs_task *t = &rqs_world->tasks[choice.task];
 
+	rqs_switch_space(t);
 	switch (choice.kind) {
 	case RQS_RUN:
 		run(t);
@@ -327,7 +335,12 @@ bool rqs_take(struct rqs_choice choice)
 		if (t->interruptible)
 			rqs_wake_task(t);
 		break;
+	case RQS_FAULT:
+		t->faults_left--;
+		t->page_away = 1;
+		break;
 	}
+	rqs_switch_space(t);
 	return !rqs_violation.found;
 }
 
@@ -383,6 +396,7 @@ static void lay_out(const struct rqs_scenario *scenario, uint32_t n_tasks)
 	rqs_world->engine = rqpi_engine_init(rqs_alloc(rqpi_engine_size(buckets), 64), buckets,
 					     &rqs_port, NULL);
 	rqs_world->program = rqs_alloc(scenario->bytes, 64);
+	rqs_spaces_lay_out(scenario);
 	rqs_world->tasks = rqs_alloc((n_tasks + 1) * sizeof(struct rqs_task), 64);
 	rqs_world->used -= (uint32_t)sizeof(struct rqs_task);
 }
@@ -402,6 +416,7 @@ bool rqs_world_begin(const struct rqs_scenario *scenario)
 	alone = false;
 	if (rqs_world->tasks[n].status != RQS_ENDED)
 		rqs_fail("setup", "%s: setting up does not end", scenario->name);
+	rqs_spaces_begin();
 	for (uint32_t i = 0; i < n; i++)
 		spawn(i, &scenario->actors[i]);
 	rqs_world->n_tasks = n;

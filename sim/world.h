@@ -34,7 +34,7 @@
 
 #define RQS_TASKS     5
 #define RQS_FIRST_TID 101u
-#define RQS_SPACE     1u /* the address space of all tasks */
+#define RQS_SPACE     1u /* the first address space; the other one is the next number */
 
 /* A cleanup handler of pthread_cleanup_push(), on the stack of its task. */
 struct rqs_cleanup {
@@ -68,6 +68,11 @@ struct rqs_task {
 	uint32_t started;	    /* always, but on one CPU */
 	uint32_t cancel_off;	    /* pthread_setcancelstate() */
 	uint32_t cancel_async;	    /* pthread_setcanceltype() */
+	uint32_t space;		    /* 0 the first address space, 1 the other */
+	uint32_t forked;	    /* begins, or has begun, as the child of a fork */
+	uint32_t faults_left;	    /* how often a page may still be away */
+	uint32_t at_page;	    /* about to touch a word, or to bring its page in */
+	uint32_t page_away;	    /* and that will not work */
 	struct rqs_cleanup *cleanup;
 	struct rqu_self self;
 	struct rqu_robust_head robust;
@@ -84,9 +89,12 @@ enum rqs_cancel { RQS_CANCEL_NEVER, RQS_CANCEL_MAY, RQS_CANCEL_PENDING, RQS_CANC
 struct rqs_world {
 	struct rqpi_engine *engine;
 	void *program; /* the memory of the scenario */
+	char
+	    *other; /* what is at the same addresses in the space that is not there now (space.c) */
 	struct rqs_task *tasks;
 	const char *gone; /* memory of the program that nobody may touch any more */
 	uint64_t gone_bytes;
+	uint64_t unmapped; /* that memory: the engine may ask for it, and is told -EFAULT */
 	uint64_t now;	   /* both clocks */
 	uint32_t released; /* PI states that have come back, a bit for each task */
 	uint32_t n_tasks;  /* without the one that sets up, which is behind the last */
@@ -104,6 +112,7 @@ enum rqs_kind {
 	RQS_CANCEL, /* somebody cancels it */
 	RQS_KILL,   /* it ends, wherever it is, without another instruction of its own */
 	RQS_START,  /* one CPU only: it is there from now on */
+	RQS_FAULT,  /* the page that it is about to touch is away, or cannot be brought in */
 	RQS_KINDS
 };
 
@@ -182,6 +191,23 @@ char rqs_name(const struct rqs_task *t);
  * any moment is acted upon, that is, does not return.
  */
 void rqs_deliver(struct rqs_task *t);
+
+/*
+ * Two address spaces (space.c): what is at the addresses of the program is exchanged with what the
+ * other space has there, and back again.
+ */
+void rqs_spaces_lay_out(const struct rqs_scenario *scenario);
+void rqs_spaces_begin(void);
+void rqs_switch_space(const struct rqs_task *t);
+
+/* In a child of fork: what libc does there. */
+void rqs_begin_child(void);
+
+/* Has each space the program's memory for itself? */
+bool rqs_own_memory(void);
+
+/* Give way before a word is touched, or its page brought in. False: -EFAULT. */
+bool rqs_yield_at_page(void);
 
 /* Give way: anything may happen before the caller goes on. Nothing, if the explorer calls. */
 void rqs_yield(void);
