@@ -281,6 +281,24 @@ static struct rqpi_task *find_task(void *ctx, struct rqpi_task *self, uint32_t t
 	return NULL;
 }
 
+/*
+ * Memory of the host again: whoever still looks at it is to notice. But who has tried a lock in it,
+ * and waits to try again, has let go of all that kept it there.
+ */
+static void fill(void *memory, size_t bytes)
+{
+	const char *begin = memory;
+
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		struct rqs_task *t = &rqs_world->tasks[i];
+		const char *lock = (const char *)t->wants;
+
+		if (t->wants && t->wants == t->tried && lock >= begin && lock < begin + bytes)
+			t->wants = NULL;
+	}
+	memset(memory, GONE, bytes);
+}
+
 /* Every task gives one PI state back, and no two the same. */
 static void release(void *ctx, struct rqpi_task *task, struct rqpi_pi_state *state)
 {
@@ -297,9 +315,8 @@ static void release(void *ctx, struct rqpi_task *task, struct rqpi_pi_state *sta
 			     : "without a PI state");
 	rqs_world->released |= bit;
 	of(task)->task = NULL;
-	/* Both belong to the host again: whoever still looks at them is to notice. */
-	memset(state, GONE, RQPI_PI_STATE_BYTES);
-	memset(task, GONE, RQPI_TASK_BYTES);
+	fill(state, RQPI_PI_STATE_BYTES);
+	fill(task, RQPI_TASK_BYTES);
 }
 
 static void set_prio(void *ctx, struct rqpi_task *task, const struct rqpi_prio *eff)
