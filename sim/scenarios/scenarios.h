@@ -58,4 +58,60 @@ extern const struct rqs_scenario rqs_raw_forged_requeue;
 extern const struct rqs_scenario rqs_raw_raised_while_waiting;
 extern const struct rqs_scenario rqs_raw_robbed;
 
+/* misuse.c: the engine alone */
+extern const struct rqs_scenario rqs_raw_requeue_to_itself;
+extern const struct rqs_scenario rqs_raw_plain_wake_of_a_waiter;
+extern const struct rqs_scenario rqs_raw_requeue_pi_of_a_plain_waiter;
+extern const struct rqs_scenario rqs_raw_lock_of_a_condvar_word;
+extern const struct rqs_scenario rqs_raw_plain_wait_on_a_mutex;
+
+/* faults.c: the engine alone */
+extern const struct rqs_scenario rqs_page_away_lockers;
+extern const struct rqs_scenario rqs_page_away_plain;
+extern const struct rqs_scenario rqs_page_away_requeue;
+extern const struct rqs_scenario rqs_page_gone_thief;
+extern const struct rqs_scenario rqs_page_gone_robbed;
+extern const struct rqs_scenario rqs_page_gone_requeue;
+
+/* processes.c */
+extern const struct rqs_scenario rqs_shared_lockers;
+extern const struct rqs_scenario rqs_shared_signal;
+extern const struct rqs_scenario rqs_shared_timed_wait;
+extern const struct rqs_scenario rqs_shared_broadcast;
+extern const struct rqs_scenario rqs_shared_unmapped;
+extern const struct rqs_scenario rqs_shared_waiter_killed;
+extern const struct rqs_scenario rqs_shared_signaller_killed;
+extern const struct rqs_scenario rqs_private_words_apart;
+extern const struct rqs_scenario rqs_private_word_of_a_stranger;
+extern const struct rqs_scenario rqs_fork_with_the_mutex;
+extern const struct rqs_scenario rqs_fork_with_a_waiter;
+
+/* chains.c: the engine alone */
+extern const struct rqs_scenario rqs_raw_circle_of_three;
+extern const struct rqs_scenario rqs_raw_chain_that_changes;
+extern const struct rqs_scenario rqs_raw_two_held;
+extern const struct rqs_scenario rqs_raw_second_waiter_leaves;
+extern const struct rqs_scenario rqs_raw_owner_changes;
+extern const struct rqs_scenario rqs_raw_waiter_changes;
+extern const struct rqs_scenario rqs_raw_raised_before_the_broadcast;
+extern const struct rqs_scenario rqs_rt_lockers;
+extern const struct rqs_scenario rqs_plain_robust_killed;
+
+/* signals.c */
+extern const struct rqs_scenario rqs_late_waiter;
+extern const struct rqs_scenario rqs_two_signals_for_one;
+extern const struct rqs_scenario rqs_two_signals_for_two;
+extern const struct rqs_scenario rqs_two_signallers;
+extern const struct rqs_scenario rqs_signal_after_a_broadcast;
+extern const struct rqs_scenario rqs_urgent_signaller;
+extern const struct rqs_scenario rqs_mutex_freed_by_the_next;
+extern const struct rqs_scenario rqs_remade_condvar;
+extern const struct rqs_scenario rqs_two_condvars_for_three;
+
+/* four_tasks.c: the engine alone */
+extern const struct rqs_scenario rqs_raw_four_lockers;
+extern const struct rqs_scenario rqs_raw_chain_of_three;
+extern const struct rqs_scenario rqs_raw_broadcast_to_three;
+extern const struct rqs_scenario rqs_plain_requeue_of_three;
+
 #endif /* RQS_SCENARIOS_H */

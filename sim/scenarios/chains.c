@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * chains.c - scenarios of the engine alone: who waits for whom, who inherits from whom, and
+ * priorities that change meanwhile; and the rt_mutex as code of the host uses it.
+ */
+#include "sim/scenarios/raw.h"
+#include "src/sys/sys.h"
+
+struct chain {
+	uint32_t lock[4]; /* PI futexes, always locked in this order but where a circle is meant */
+	struct rqpi_rt_mutex rt;
+	struct rqs_room room;
+	int told; /* how many have been told of a circle */
+	int served;
+	int order;
+};
+#define C RQS_PROGRAM(struct chain)
+
+static void all_free(void)
+{
+	for (int i = 0; i < 4; i++)
+		rqs_claim(C->lock[i] == 0, "all are free in the end");
+}
+
+/* ---------------------------------------------------------------- circles */
+
+/* Each has its own, and wants the next one's. */
+static void go_round(void)
+{
+	int me = rqs_me();
+	uint32_t *next = &C->lock[(me + 1) % 3];
+	long ret = 0;
+
+	if (!rqb_cas_acq(next, 0, RQS_TID))
+		ret = rqs_futex(next, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+	rqs_claim(!ret || ret == -EDEADLK, "LOCK_PI: got it, or EDEADLK");
+	C->told += ret != 0;
+	if (!ret)
+		unlock_word(next);
+	unlock_word(&C->lock[me]);
+}
+
+static void each_has_one(void)
+{
+	for (int i = 0; i < 3; i++)
+		C->lock[i] = rqs_tid_of(i);
+}
+
+const struct rqs_scenario rqs_raw_circle_of_three = {
+    .name = "raw_circle_of_three",
+    .about = "three tasks have a PI futex each and want the next one's: one at least is told",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = go_round, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = go_round, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = go_round, .prio = RQPI_PRIO_RT(30)}},
+    .setup = each_has_one,
+    .end = all_free,
+};
+
+/* ---------------------------------------------------------------- chains that change */
+
+static void lock_0_and_1(void)
+{
+	lock_word(&C->lock[1]);
+	unlock_word(&C->lock[1]);
+	unlock_word(&C->lock[0]);
+}
+
+static void lock_1_and_2_then_0(void)
+{
+	lock_word(&C->lock[2]);
+	unlock_word(&C->lock[2]);
+	unlock_word(&C->lock[1]);
+	lock_word(&C->lock[0]);
+	unlock_word(&C->lock[0]);
+}
+
+static void lock_2_then_1(void)
+{
+	unlock_word(&C->lock[2]);
+	lock_word(&C->lock[1]);
+	unlock_word(&C->lock[1]);
+}
+
+/*
+ * There never is a circle. But who follows the chain from the first task to the second one, and
+ * finds that blocked on something else than before, could take it for one.
+ */
+const struct rqs_scenario rqs_raw_chain_that_changes = {
+    .name = "raw_chain_that_changes",
+    .about =
+	"each of a chain of three goes on to another PI futex, in order: nobody is told EDEADLK",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = lock_0_and_1, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_1_and_2_then_0, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = lock_2_then_1, .prio = RQPI_PRIO_RT(30)}},
+    .setup = each_has_one,
+    .end = all_free,
+    .deep = true,
+};
+
+/* ---------------------------------------------------------------- what is inherited */
+
+static void two_are_held(void)
+{
+	C->lock[0] = rqs_tid_of(0);
+	C->lock[1] = rqs_tid_of(0);
+}
+
+/* Who waits for the second one is still waiting when the first one has been given away. */
+static void unlock_both(void)
+{
+	unlock_word(&C->lock[0]);
+	unlock_word(&C->lock[1]);
+	rqs_claim(rqs_runs_as() == RQPI_PRIO_RT(10), "who has nothing runs as itself");
+}
+
+static void lock_0(void)
+{
+	lock_word(&C->lock[0]);
+	unlock_word(&C->lock[0]);
+}
+
+static void lock_1(void)
+{
+	lock_word(&C->lock[1]);
+	unlock_word(&C->lock[1]);
+}
+
+const struct rqs_scenario rqs_raw_two_held = {
+    .name = "raw_two_held",
+    .about = "one owns two PI futexes that others wait for, and unlocks one after the other",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = unlock_both, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_0, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = lock_1, .prio = RQPI_PRIO_RT(20)}},
+    .setup = two_are_held,
+    .end = all_free,
+};
+
+static void one_is_held(void)
+{
+	C->lock[0] = rqs_tid_of(0);
+}
+
+static void unlock_0(void)
+{
+	unlock_word(&C->lock[0]);
+}
+
+static void lock_0_in_time(void)
+{
+	struct timespec late = rqs_someday(rqs_me());
+	long ret = 0;
+
+	if (!rqb_cas_acq(&C->lock[0], 0, RQS_TID))
+		ret = rqs_futex(&C->lock[0], FUTEX_LOCK_PI2 | FUTEX_PRIVATE_FLAG, 0, &late, NULL,
+				0);
+	rqs_claim(!ret || ret == -ETIMEDOUT, "a timed LOCK_PI2: got it, or ETIMEDOUT");
+	if (!ret)
+		unlock_word(&C->lock[0]);
+}
+
+const struct rqs_scenario rqs_raw_second_waiter_leaves = {
+    .name = "raw_second_waiter_leaves",
+    .about = "of two waiters the less urgent one's time comes: the owner inherits as before",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = unlock_0, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_0, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = lock_0_in_time, .prio = RQPI_PRIO_RT(20)}},
+    .setup = one_is_held,
+    .end = all_free,
+};
+
+/* Above and below what the owner inherits. */
+static void change_the_owner(void)
+{
+	rqs_set_prio(0, RQPI_PRIO_RT(15));
+	rqs_set_prio(0, RQPI_PRIO_RT(50));
+	rqs_set_prio(0, RQPI_PRIO_RT(5));
+}
+
+static void unlock_changed(void)
+{
+	unlock_word(&C->lock[0]);
+	C->served = 1;
+}
+
+const struct rqs_scenario rqs_raw_owner_changes = {
+    .name = "raw_owner_changes",
+    .about = "the priority of an owner that inherits is changed, below and above what it inherits",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = unlock_changed, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_0, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = change_the_owner, .prio = RQPI_PRIO_RT(60)}},
+    .setup = one_is_held,
+    .end = all_free,
+};
+
+/* Task 1 has lock 1 and waits for lock 0, task 2 waits for lock 1: up, down, and normal. */
+static void one_held_by_each(void)
+{
+	C->lock[0] = rqs_tid_of(0);
+	C->lock[1] = rqs_tid_of(1);
+}
+
+static void lock_0_with_1(void)
+{
+	lock_word(&C->lock[0]);
+	unlock_word(&C->lock[0]);
+	unlock_word(&C->lock[1]);
+}
+
+static void change_the_waiter(void)
+{
+	rqs_set_prio(1, RQPI_PRIO_RT(40));
+	rqs_set_prio(1, RQPI_PRIO_RT(5));
+	rqs_set_prio(1, RQPI_PRIO_NICE(0));
+}
+
+const struct rqs_scenario rqs_raw_waiter_changes = {
+    .name = "raw_waiter_changes",
+    .about = "the priority of a waiter goes up and down, and with it that of the owner",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = unlock_0, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_0_with_1, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = change_the_waiter, .prio = RQPI_PRIO_RT(60)}},
+    .setup = one_held_by_each,
+    .end = all_free,
+};
+
+/* ---------------------------------------------------------------- raised while asleep */
+
+static void wait_asleep(void)
+{
+	long ret = rqs_futex(&P->seq, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &P->mutex, 0);
+
+	rqs_claim(!ret || ret == -EAGAIN, "WAIT_REQUEUE_PI returns 0 or EAGAIN");
+	if (ret)
+		return;
+	be_inside();
+	P->order = P->order * 10 + rqs_me() + 1;
+	unlock();
+}
+
+static void raise_and_broadcast(void)
+{
+	rqs_set_prio(0, RQPI_PRIO_RT(40));
+	rqs_write(&P->seq, 1);
+	P->found = (int)rqs_futex(&P->seq, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1,
+				  (const void *)(intptr_t)INT_MAX, &P->mutex, 1);
+	unlock();
+}
+
+static void third_owns(void)
+{
+	P->mutex = rqs_tid_of(2);
+}
+
+static void served_as_raised(void)
+{
+	rqs_claim(P->mutex == 0, "the mutex is free in the end");
+	rqs_claim(P->found == P->served, "whoever was found has been served");
+	rqs_claim(P->found < 2 || P->order == 12, "two that were asleep are served by urgency");
+}
+
+const struct rqs_scenario rqs_raw_raised_before_the_broadcast = {
+    .name = "raw_raised_before_the_broadcast",
+    .about = "of two that wait to be requeued the second becomes the first before a broadcast",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_asleep, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wait_asleep, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = raise_and_broadcast, .prio = RQPI_PRIO_RT(10)}},
+    .setup = third_owns,
+    .end = served_as_raised,
+};
+
+/* ---------------------------------------------------------------- of the host */
+
+static void make_rt(void)
+{
+	rqpi_rt_mutex_init(&C->rt);
+}
+
+static void lock_rt(void)
+{
+	rqs_ok((int)rqs_rt_lock(&C->rt, NULL));
+	rqs_enter(&C->room);
+	rqs_leave(&C->room);
+	rqs_rt_unlock(&C->rt);
+}
+
+static void lock_rt_in_time(void)
+{
+	struct timespec late = rqs_someday(rqs_me());
+	long ret = rqs_rt_lock(&C->rt, &late);
+
+	rqs_claim(!ret || ret == -ETIMEDOUT, "a timed lock: got it, or ETIMEDOUT");
+	if (ret)
+		return;
+	rqs_enter(&C->room);
+	rqs_leave(&C->room);
+	rqs_rt_unlock(&C->rt);
+}
+
+const struct rqs_scenario rqs_rt_lockers = {
+    .name = "rt_lockers",
+    .about = "two lock and unlock an rt_mutex of the host, a third one for a time",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = lock_rt, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_rt, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = lock_rt_in_time, .prio = RQPI_PRIO_RT(30)}},
+    .setup = make_rt,
+};
+
+/* ---------------------------------------------------------------- a robust futex without PI */
+
+struct robust {
+	void *next; /* an entry of the list; the word lies behind it */
+	uint32_t word;
+	uint32_t served;
+};
+#define R RQS_PROGRAM(struct robust)
+
+/* As a robust mutex without priority inheritance does it: announced, taken, and given up. */
+static void lock_plain(void)
+{
+	uint32_t seen;
+
+	while (!rqb_cas_acq(&R->word, 0, RQS_TID)) {
+		seen = rqs_read(&R->word);
+		if (seen & FUTEX_OWNER_DIED) {
+			if (rqb_cas_acq(&R->word, seen, RQS_TID | FUTEX_WAITERS))
+				return;
+			continue;
+		}
+		if (!(seen & FUTEX_WAITERS) &&
+		    (!seen || !rqb_cas_acq(&R->word, seen, seen | FUTEX_WAITERS)))
+			continue;
+		(void)rqs_futex(&R->word, FUTEX_WAIT, seen | FUTEX_WAITERS, NULL, NULL, 0);
+	}
+}
+
+/* Always woken, as another one may wait that has lost the race for the word. */
+static void unlock_plain(void)
+{
+	rqs_write(&R->word, 0);
+	rqs_claim(rqs_futex(&R->word, FUTEX_WAKE, 1, NULL, NULL, 0) >= 0, "WAKE succeeds");
+}
+
+static void lock_announced(void)
+{
+	struct rqu_robust_head *head = rqs_robust_head();
+
+	head->pending = (char *)&R->word - head->futex_offset;
+	lock_plain();
+	R->served++;
+	unlock_plain();
+	head->pending = NULL;
+}
+
+const struct rqs_scenario rqs_plain_robust_killed = {
+    .name = "plain_robust_killed",
+    .about = "a futex without PI, announced in the robust list; one may be killed at any moment",
+    .bytes = sizeof(struct robust),
+    .actors = {{.fn = lock_announced, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = lock_announced, .prio = RQPI_PRIO_RT(10), .may_be_killed = true}},
+};
