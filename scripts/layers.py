@@ -60,6 +60,8 @@ DEFINES = {
     "src/shim/": r"shim_|rqpi_preload_|pthread_",
     "src/shim/futex_shim.c": r"syscall$|nice$|sched_\w+$|setpriority$|pthread_|rqpi_",
     "sim/": r"rqs_",
+    # What the compiler calls with -fsanitize=thread, and copies structures with.
+    "sim/races_calls.c": r"__tsan_|mem(cpy|move|set)$",
 }
 
 # Folder: what it may ask of others. Anything that is none of ours (rqX_, rqpi_) is the C library's,

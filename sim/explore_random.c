@@ -18,6 +18,25 @@ static uint64_t next_random(uint64_t *state)
 	return z ^ (z >> 31);
 }
 
+/*
+ * Any choice is as likely as another in one execution of STAYS; in the others a task that could
+ * go on does so, but for one time in 2, 4 and so on: where everybody takes turns nobody is far
+ * behind.
+ */
+static struct rqs_choice pick(const struct rqs_choice *list, int count, const struct rqs_path *path,
+			      uint64_t execution, uint64_t *random)
+{
+	enum { STAYS = 6 };
+	uint64_t lot = next_random(random);
+	uint64_t leave = ((uint64_t)1 << execution % STAYS) - 1;
+
+	for (int i = 0; path->count && ((lot >> 32) & leave) && i < count; i++) {
+		if (rqs_same_choice(list[i], path->choice[path->count - 1]))
+			return list[i];
+	}
+	return list[lot % (uint64_t)count];
+}
+
 /* False: a violation, or enough. */
 static bool play(const struct rqs_scenario *scenario, const struct rqs_limits *limits,
 		 struct rqs_result *result, struct rqs_path *path, uint64_t *random)
@@ -27,7 +46,7 @@ static bool play(const struct rqs_scenario *scenario, const struct rqs_limits *l
 
 	path->count = 0;
 	while ((count = rqs_choices(list)) > 0) {
-		struct rqs_choice choice = list[next_random(random) % (uint64_t)count];
+		struct rqs_choice choice = pick(list, count, path, result->executions, random);
 
 		result->transitions++;
 		if (!rqs_take(choice) || !rqs_judge(scenario, rqs_choices(list))) {

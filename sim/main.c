@@ -19,13 +19,14 @@
 #include "sim/replay.h"
 #include "sim/shrink.h"
 #include "sim/token.h"
+#include "sim/watch.h"
 
 enum exit_code { CLEAN, VIOLATED, INCOMPLETE, UNUSABLE };
 
 #define MIB 1048576ul
 
 struct options {
-	int list, json, verbose;
+	int list, json, verbose, races;
 	char *mode, *suite, *replay, *seed;
 	long memory; /* MiB */
 	double seconds;
@@ -254,7 +255,7 @@ static bool read_options(struct options *o)
 
 	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
 		if (!o->mode || !strcmp(o->mode, modes[i])) {
-			o->order = o->mode ? (enum rqs_mode)i : RQS_DFS;
+			o->order = o->mode ? (enum rqs_mode)i : rqs_watcher ? RQS_RANDOM : RQS_DFS;
 			break;
 		}
 		if (i + 1 == sizeof(modes) / sizeof(modes[0])) {
@@ -264,6 +265,21 @@ static bool read_options(struct options *o)
 				o->mode);
 			return false;
 		}
+	}
+	if (o->races && !rqs_watcher) {
+		fprintf(stderr, "rqpi check: --races: this program does not see them, "
+				"rqpi-check-races does\n");
+		return false;
+	}
+	/* A bug that is a race is found by its own program alone, whatever order was asked for. */
+	if (rqs_watcher && o->suite && !strcmp(o->suite, "mutant"))
+		o->order = RQS_RANDOM;
+	if (rqs_watcher && o->order != RQS_RANDOM) {
+		fprintf(stderr,
+			"rqpi check: --mode=%s: races are looked for in executions, one after the "
+			"other: random was expected\n",
+			o->mode);
+		return false;
 	}
 	if (o->suite && !is_suite(o->suite)) {
 		fprintf(stderr, "rqpi check: --suite=%s: ci, full or lot was expected\n", o->suite);
@@ -330,6 +346,8 @@ int rqs_main(int argc, const char **argv)
 	    {"executions", 0, POPT_ARG_LONG, &o.executions, 0,
 	     "of random, 100000 by default; 0: until --seconds", "N"},
 	    {"seed", 0, POPT_ARG_STRING, &o.seed, 0, "of random", "N"},
+	    {"races", 0, POPT_ARG_NONE, &o.races, 0,
+	     "look for races of plain memory, too; plays by lot", NULL},
 	    {"replay", 0, POPT_ARG_STRING, &o.replay, 0, "play what a token says, and tell it",
 	     "TOKEN"},
 	    {"verbose", 'v', POPT_ARG_NONE, &o.verbose, 0, "tell every step", NULL},

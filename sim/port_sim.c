@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+#include "sim/watch.h"
+
 /* What freed memory is filled with. */
 enum { GONE = 0xa5 };
 
@@ -63,6 +65,7 @@ static void take(struct rqs_task *t, struct rqpi_rawlock *lock)
 	lock->word[0] = t ? rqpi_task_tid(t->task) : 1;
 	if (t)
 		t->raw_locks++;
+	rqs_watch(acquire, lock);
 }
 
 static void lock(void *ctx, struct rqpi_rawlock *raw)
@@ -100,6 +103,7 @@ static void unlock(void *ctx, struct rqpi_rawlock *raw)
 	(void)ctx;
 	if (!raw->word[0] || (t && raw->word[0] != rqpi_task_tid(t->task)))
 		rqs_fail("locks", "a raw lock is let go by somebody who does not have it");
+	rqs_watch(release, raw);
 	raw->word[0] = 0;
 	if (t)
 		t->raw_locks--;
@@ -149,6 +153,7 @@ static int load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 	(void)ctx;
 	if (!rqs_yield_at_page() || !is_there(uaddr))
 		return -RQPI_EFAULT;
+	rqs_watch(load, uaddr);
 	*val = *(const volatile uint32_t *)uaddr;
 	return 0;
 }
@@ -159,8 +164,12 @@ static int compare_exchange(void *ctx, uint32_t *uaddr, uint32_t old, uint32_t v
 	if (!rqs_yield_at_page() || !is_there(uaddr))
 		return -RQPI_EFAULT;
 	*seen = *(volatile uint32_t *)uaddr;
-	if (*seen == old)
+	if (*seen == old) {
+		rqs_watch(exchange, uaddr);
 		*(volatile uint32_t *)uaddr = val;
+	} else {
+		rqs_watch(load, uaddr);
+	}
 	return 0;
 }
 
@@ -222,6 +231,7 @@ static int reason_to_return(struct rqs_task *t, const struct rqpi_deadline *dead
 {
 	if (t->token) {
 		t->token = 0;
+		rqs_watch(acquire, &t->token);
 		return 0;
 	}
 	if (interruptible &&
@@ -255,6 +265,7 @@ static int block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *
 static void wake(void *ctx, struct rqpi_task *task)
 {
 	(void)ctx;
+	rqs_watch(release, &of(task)->token);
 	of(task)->token = 1;
 	rqs_wake_task(of(task));
 }
@@ -272,12 +283,14 @@ static struct rqpi_task *find_task(void *ctx, struct rqpi_task *self, uint32_t t
 {
 	(void)ctx;
 	(void)self;
+	rqs_watch(acquire, &rqs_world->tasks);
 	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
 		struct rqs_task *t = &rqs_world->tasks[i];
 
 		if (t->task && rqpi_task_tid(t->task) == tid)
 			return rqs_get_task(t);
 	}
+	rqs_watch(release, &rqs_world->tasks);
 	return NULL;
 }
 
@@ -305,6 +318,8 @@ static void release(void *ctx, struct rqpi_task *task, struct rqpi_pi_state *sta
 	uint32_t bit = 0;
 
 	(void)ctx;
+	rqs_watch(acquire, &rqs_world->tasks);
+	rqs_watch(release, &rqs_world->tasks);
 	for (uint32_t i = 0; i <= RQS_TASKS && !bit; i++) {
 		if ((unsigned char *)state == rqs_world->tasks[i].pi_state)
 			bit = 1u << i;
@@ -313,6 +328,7 @@ static void release(void *ctx, struct rqpi_task *task, struct rqpi_pi_state *sta
 		rqs_fail("left behind", "%c ends %s", rqs_name(of(task)),
 			 bit ? "with a PI state that another one has ended with"
 			     : "without a PI state");
+	rqs_watch(reuse, of(task)->storage, sizeof(of(task)->storage));
 	rqs_world->released |= bit;
 	of(task)->task = NULL;
 	fill(state, RQPI_PI_STATE_BYTES);

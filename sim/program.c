@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* program.c - linked with the code under test as it is, or with one of its files broken. */
 #include "sim/main.h"
+#include "sim/watch.h"
+
+#ifdef RQS_RACES
+const struct rqs_watcher *const rqs_watcher = &rqs_race_watcher;
+#else
+const struct rqs_watcher *const rqs_watcher;
+#endif
 
 #ifdef RQS_MUTANT
 const char *const rqs_mutant = RQS_MUTANT;

@@ -18,6 +18,7 @@
 
 #include "sim/pthread_sim.h"
 #include "sim/scenario.h"
+#include "sim/watch.h"
 #include "src/sys/sys_backend.h"
 
 long rqs_syscall(long nr, ...);
@@ -139,6 +140,7 @@ int rqs_clock_gettime(clockid_t clock, struct timespec *ts)
 	return 0;
 }
 
+/* Of one word: that is all that the waist reads so. */
 ssize_t rqs_process_vm_readv(int pid, const struct iovec *to, unsigned long n_to,
 			     const struct iovec *from, unsigned long n_from, unsigned long flags)
 {
@@ -147,8 +149,9 @@ ssize_t rqs_process_vm_readv(int pid, const struct iovec *to, unsigned long n_to
 	(void)n_from;
 	(void)flags;
 	rqs_yield();
-	memcpy(to->iov_base, from->iov_base, from->iov_len);
-	return (ssize_t)from->iov_len;
+	rqs_watch(load, from->iov_base);
+	*(uint32_t *)to->iov_base = *(volatile uint32_t *)from->iov_base;
+	return (ssize_t)sizeof(uint32_t);
 }
 
 /* ---------------------------------------------------------------- signals and cancellation */
@@ -270,30 +273,6 @@ void rqs_claim(bool holds, const char *what)
 		rqs_fail("claim", "%s", what);
 }
 
-void rqs_enter(struct rqs_room *room)
-{
-	if (room->inside)
-		rqs_fail("mutual exclusion", "%c is inside together with %c",
-			 rqs_name(rqs_running()), rqs_name(&rqs_world->tasks[room->inside - 1]));
-	room->inside = (uint32_t)rqs_me() + 1;
-	rqs_yield();
-}
-
-void rqs_leave(struct rqs_room *room)
-{
-	room->inside = 0;
-}
-
-uint32_t rqs_read(const uint32_t *p)
-{
-	return rqb_load_sc(p);
-}
-
-void rqs_write(uint32_t *p, uint32_t value)
-{
-	rqb_store_sc(p, value);
-}
-
 struct timespec rqs_someday(int order)
 {
 	return (struct timespec){.tv_sec = 1 + order};
@@ -356,6 +335,7 @@ void rqs_rt_unlock(struct rqpi_rt_mutex *mutex)
 
 void rqs_gone(const void *memory, size_t bytes)
 {
+	rqs_watch(reuse, (void *)(uintptr_t)memory, bytes);
 	rqs_world->gone = memory;
 	rqs_world->gone_bytes = bytes;
 }

@@ -18,6 +18,7 @@
 
 #include "sim/fiber.h"
 #include "sim/scenario.h"
+#include "sim/watch.h"
 
 /*
  * One mapping, at an address where no sanitizer and no loader puts anything: the arena, then the
@@ -83,6 +84,7 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 {
 	(void)context;
 	running = NULL;
+	rqs_watch(runs, -1);
 	rqs_fail("memory", "%s at address %p", strsignal(sig), info->si_addr);
 	siglongjmp(after_fault, 1);
 }
@@ -140,8 +142,10 @@ struct rqpi_task *rqs_get_task(struct rqs_task *t)
 	bool before = alone;
 
 	alone = true;
+	rqs_watch(acquire, &rqs_world->tasks);
 	if (t->task)
 		rqpi_task_get(t->task);
+	rqs_watch(release, &rqs_world->tasks);
 	alone = before;
 	return t->task;
 }
@@ -293,7 +297,9 @@ static void run(struct rqs_task *t)
 	if (sigsetjmp(after_fault, 0))
 		return;
 	running = t;
+	rqs_watch(runs, (int)(t - rqs_world->tasks));
 	rqs_fiber_switch(&explorer, t->sp);
+	rqs_watch(runs, -1);
 	running = NULL;
 	sp = t->sp;
 	if (sp - DEAD_BYTES < (char *)t->floor)
@@ -367,6 +373,12 @@ int rqs_world_open(void)
 	return catch_faults();
 }
 
+void rqs_world_memory(struct rqs_memory *arena, struct rqs_memory *marked)
+{
+	*arena = (struct rqs_memory){BASE, MAP_BYTES};
+	*marked = (struct rqs_memory){rqs_state_begin, marked_bytes()};
+}
+
 /* What depends on nothing but the program is done before the first choice. */
 static void set_up(void)
 {
@@ -408,6 +420,7 @@ bool rqs_world_begin(const struct rqs_scenario *scenario)
 
 	playing = scenario;
 	rqs_violation.found = false;
+	rqs_watch(begin);
 	lay_out(scenario, n);
 	spawn(n, &first);
 	rqs_world->tasks[n].started = 1;
@@ -420,6 +433,7 @@ bool rqs_world_begin(const struct rqs_scenario *scenario)
 	for (uint32_t i = 0; i < n; i++)
 		spawn(i, &scenario->actors[i]);
 	rqs_world->n_tasks = n;
+	rqs_watch(begin);
 	return !rqs_violation.found;
 }
 
@@ -495,6 +509,7 @@ void rqs_state_restore(const void *from)
 		memcpy(t->sp, at, live_bytes(t));
 		at += live_bytes(t);
 	}
+	rqs_watch(begin);
 	rqs_violation.found = false;
 }
 

@@ -16,8 +16,8 @@
  *   W-I3  Only the explorer decides: all that may happen in a state is in rqs_choices(), in an
  *         order that depends on the state alone. A path is the list of choices that lead to it.
  *
- * Plain memory that a lock guards has no points: that it is guarded is shown by ThreadSanitizer on
- * the host port. Orders weaker than seq_cst are run as if they were seq_cst.
+ * Plain memory that a lock guards has no points: that it is guarded is what races.c looks at, and
+ * ThreadSanitizer on the host port. Orders weaker than seq_cst are run as if they were seq_cst.
  */
 #ifndef RQS_WORLD_H
 #define RQS_WORLD_H
@@ -165,6 +165,13 @@ struct rqs_scenario;
  * Map the arena and catch faults. 0, or -1: the fixed address is taken. Once in a process.
  */
 int rqs_world_open(void);
+
+/* Where all lies that tasks may share: the arena with the stacks, and what RQB_STATE marks. */
+struct rqs_memory {
+	char *base;
+	size_t bytes;
+};
+void rqs_world_memory(struct rqs_memory *arena, struct rqs_memory *marked);
 
 /* The state in which @scenario begins. False: setting up has violated something. */
 bool rqs_world_begin(const struct rqs_scenario *scenario);

@@ -42,6 +42,8 @@ const struct rqs_scenario *const rqs_scenarios[] = {
     &rqs_robust_signaller_ends,
     &rqs_robust_locker_killed,
     &rqs_robust_waiter_killed,
+    &rqs_signal_meets_the_next_wait,
+    &rqs_plain_wait_raised,
     &rqs_raw_broadcast,
     &rqs_broadcast_to_two,
     &rqs_broadcast_to_timed,

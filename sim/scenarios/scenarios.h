@@ -114,4 +114,8 @@ extern const struct rqs_scenario rqs_raw_chain_of_three;
 extern const struct rqs_scenario rqs_raw_broadcast_to_three;
 extern const struct rqs_scenario rqs_plain_requeue_of_three;
 
+/* orders.c: orders of memory */
+extern const struct rqs_scenario rqs_signal_meets_the_next_wait;
+extern const struct rqs_scenario rqs_plain_wait_raised;
+
 #endif /* RQS_SCENARIOS_H */

@@ -124,6 +124,23 @@ ok $? "a mutant without a name is refused"
 check 0 --replay=rqpi1:two_lockers:a3b2 && grep -q '^no violation$' "$dir/out"
 ok $? "a token of a path without a violation: status 0"
 
+check 0 --races two_lockers signal_under_the_mutex --executions=300 &&
+	[ "$(grep -c ' 300 executions' "$dir/out")" = 2 ]
+ok $? "--races: by lot, and there are none"
+refused "races are looked for" --races two_lockers --mode=bfs
+ok $? "--races with an order that does not play one execution after the other is refused"
+
+if [ -x "$RQPI_CHECK_DIR/rqpi-check-race_unpin_relaxed" ]; then
+	check 1 --mutant=race_unpin_relaxed signal_meets_the_next_wait --executions=0 --seconds=20 &&
+		grep -q "race: write of first_chunk+[0-9]* by a in lend, .* read by b" "$dir/out"
+	ok $? "a race is found, and told with both places: status 1"
+	token=$(sed -n 's/.*--replay //p' "$dir/out")
+	check 1 --mutant=race_unpin_relaxed --replay="$token" && grep -q '^race: write' "$dir/out"
+	ok $? "and its token replays it"
+	check 0 --races --replay="$token" && grep -q '^no violation' "$dir/out"
+	ok $? "and without the bug the same steps are no race"
+fi
+
 if [ -x "$RQPI_CHECK_DIR/rqpi-check-has_waiters_unset" ]; then
 	check 1 --mutant=has_waiters_unset raw_signal --mode=bfs &&
 		grep -q 'has waiter flag: 0' "$dir/out" && grep -q 'I2 waiters without' "$dir/out"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cmd_check.c - `rqpi check`: become the program of the checker, rqpi-check, which has the code
- * under test in it; or one with a historical bug planted; or run all of those and tell which were
- * found.
+ * under test in it; or the one that looks for races; or one with a historical bug planted; or run
+ * all of those and tell which were found.
  *
  * Only a build tree has the programs with a bug: none is ever installed.
  */
@@ -23,7 +23,8 @@
 enum { EXIT_CLEAN, EXIT_VIOLATION, EXIT_INCOMPLETE, EXIT_UNUSABLE };
 
 #define PROGRAM "rqpi-check"
-#define SECONDS "10" /* in which a mutant must be found, for each order */
+#define RACES	"races" /* as if it were a mutant: the program that looks for races */
+#define SECONDS "10"	/* in which a mutant must be found, for each order */
 
 /* The folder with the programs: $RQPI_CHECK_DIR, the build tree, or where they are installed. */
 static int find_folder(char *folder, size_t size)
@@ -180,8 +181,10 @@ static int try_mutants(const char *folder, bool json)
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		struct json_object *v;
 
-		if (strchr(strrchr(found.gl_pathv[i], '/'), '.'))
-			continue; /* what the build left beside the programs */
+		const char *name = strrchr(found.gl_pathv[i], '/') + 1;
+
+		if (strchr(name, '.') || !strcmp(name, PROGRAM "-" RACES))
+			continue; /* what the build left beside the programs; it has no bug */
 		v = verdict(found.gl_pathv[i]);
 		survived += strcmp(text_of(v, "killed"), "true") != 0;
 		if (!json)
@@ -200,7 +203,9 @@ static int try_mutants(const char *folder, bool json)
 
 /* ---------------------------------------------------------------- */
 
-/* Take --mutant NAME, --mutant=NAME or --mutants out of @argv; the rest is the checker's. */
+/*
+ * Take --mutant NAME, --mutant=NAME, --races or --mutants out of @argv; the rest is the checker's.
+ */
 static int take_mutant(char **argv, const char **mutant, bool *all)
 {
 	int kept = 0;
@@ -208,6 +213,8 @@ static int take_mutant(char **argv, const char **mutant, bool *all)
 	for (int i = 0; argv[i]; i++) {
 		if (!strcmp(argv[i], "--mutants")) {
 			*all = true;
+		} else if (!strcmp(argv[i], "--races")) {
+			*mutant = RACES;
 		} else if (!strncmp(argv[i], "--mutant=", strlen("--mutant="))) {
 			*mutant = argv[i] + strlen("--mutant=");
 		} else if (!strcmp(argv[i], "--mutant")) {

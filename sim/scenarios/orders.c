@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * orders.c - scenarios for orders of memory: what is used again by somebody else, with nothing but
+ * the order of a few accesses between the two.
+ */
+#include "sim/scenarios/raw.h"
+
+/* ---------------------------------------------------------------- used again */
+
+struct waits {
+	rqpi_mutex_t m;
+	rqpi_cond_t c;
+};
+#define W RQS_PROGRAM(struct waits)
+
+/* Each wait may end by time, and the next one be lent the same channel. */
+static void wait_twice_in_time(void)
+{
+	rqs_ok(rqpi_mutex_lock(&W->m));
+	for (int i = 0; i < 2; i++) {
+		struct timespec late = rqs_someday(i);
+		int err = rqpi_cond_clockwait(&W->c, &W->m, CLOCK_MONOTONIC, &late);
+
+		rqs_claim(!err || err == ETIMEDOUT, "a timed wait ends with 0 or ETIMEDOUT");
+	}
+	rqs_ok(rqpi_mutex_unlock(&W->m));
+}
+
+/* Without the mutex, as POSIX allows: only what is in the condvar orders the two. */
+static void signal_alone(void)
+{
+	rqs_ok(rqpi_cond_signal(&W->c));
+}
+
+static void nobody_waits(void)
+{
+	rqs_claim(W->m.u32_[0] == 0, "the mutex is free in the end");
+	rqs_claim(rqpi_cond_destroy(&W->c) == 0, "nobody is inside the condvar in the end");
+}
+
+const struct rqs_scenario rqs_signal_meets_the_next_wait = {
+    .name = "signal_meets_the_next_wait",
+    .about = "one waits twice for a time; a signal without the mutex may be for either, or between",
+    .bytes = sizeof(struct waits),
+    .actors = {{.fn = wait_twice_in_time, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = signal_alone, .prio = RQPI_PRIO_RT(10)}},
+    .end = nobody_waits,
+};
+
+static void wait_for(uint32_t *word)
+{
+	long ret = 0;
+
+	while (!rqs_read(word))
+		ret = rqs_futex(word, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	rqs_claim(!ret || ret == -EAGAIN, "FUTEX_WAIT returns 0 or EAGAIN");
+}
+
+static void wake_one(uint32_t *word)
+{
+	rqs_write(word, 1);
+	rqs_claim(rqs_futex(word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0) >= 0,
+		  "FUTEX_WAKE succeeds");
+}
+
+static void wait_for_flag(void)
+{
+	wait_for(&P->flag);
+}
+
+static void raise_and_wake(void)
+{
+	rqs_set_prio(0, RQPI_PRIO_RT(40));
+	wake_one(&P->flag);
+}
+
+const struct rqs_scenario rqs_plain_wait_raised = {
+    .name = "plain_wait_raised",
+    .about = "the engine alone: the priority of one that begins to wait is changed by who wakes it",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_flag, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = raise_and_wake, .prio = RQPI_PRIO_RT(10)}},
+};
