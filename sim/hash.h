@@ -14,9 +14,13 @@ struct rqs_hash {
 	uint64_t b;
 };
 
-/*
- * Continue @h with @bytes bytes of @data. Where a block ends matters: "ab", "c" is not "a", "bc".
- */
-void rqs_hash_add(struct rqs_hash *h, const void *data, size_t bytes);
+/* A piece of what is hashed. */
+struct rqs_region {
+	const void *data;
+	size_t bytes;
+};
+
+/* Of @count regions, one behind the other. Where one ends matters: "ab", "c" is not "a", "bc". */
+struct rqs_hash rqs_hash_of(const struct rqs_region *region, size_t count);
 
 #endif /* RQS_HASH_H */

@@ -332,8 +332,8 @@ static enum exit_code run(struct options *o, const char *const *names)
 
 int rqs_main(int argc, const char **argv)
 {
-	struct options o = {.memory = 4096, .executions = 100000};
-	struct poptOption table[] = {
+	static struct options o = {.memory = 4096, .executions = 100000};
+	static struct poptOption table[] = {
 	    {"list", 'l', POPT_ARG_NONE, &o.list, 0, "list the scenarios and run none", NULL},
 	    {"suite", 0, POPT_ARG_STRING, &o.suite, 0,
 	     "check all scenarios of a suite: ci, full, lot", "NAME"},

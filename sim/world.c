@@ -7,8 +7,8 @@
 #define _GNU_SOURCE
 #include "sim/world.h"
 
+#include <emmintrin.h>
 #include <errno.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,6 +19,7 @@
 #include "sim/fiber.h"
 #include "sim/scenario.h"
 #include "sim/watch.h"
+#include "src/base/assert.h"
 
 /*
  * One mapping, at an address where no sanitizer and no loader puts anything: the arena, then the
@@ -31,8 +32,15 @@
 #define STACKS	    (RQS_TASKS + 1u) /* and that of the one that sets up */
 #define MAP_BYTES   (ARENA_BYTES + STACKS * STACK_BYTES)
 
-/* Below the stack pointer of a task that gives way, what calls that have returned left behind. */
-#define DEAD_BYTES 3072u
+/*
+ * Below the stack pointer of a task that gives way lies what calls that have returned left behind.
+ * Each of their frames had a return address, which is not 0, and was smaller than this, as
+ * meson.build has the compiler see to: where so much is 0, all below is.
+ */
+#define FRAME_BYTES 1024u
+
+/* What is looked at in one go, there; and what the hash takes at once. */
+enum { VECTORS = 4, WHOLE = 128 };
 
 struct rqs_world *const rqs_world = (struct rqs_world *)(uintptr_t)0x300000000000;
 struct rqs_violation rqs_violation;
@@ -43,7 +51,6 @@ static struct rqs_task *running;
 static void *explorer;
 static bool alone; /* points are none */
 static const struct rqs_scenario *playing;
-static sigjmp_buf after_fault;
 
 /* What the code under test marks with RQB_STATE; the linker knows where it begins and ends. */
 extern char rqs_state_begin[] __asm__("__start_rqs_state");
@@ -78,15 +85,26 @@ void rqs_fail(const char *oracle, const char *format, ...)
 
 /*
  * The code under test has touched what is not there: on a stack of its own, as the task's is
- * lost.
+ * lost. The explorer goes on, as if the task had given way.
  */
 static void on_fault(int sig, siginfo_t *info, void *context)
 {
+	const char *at = info->si_addr;
+	struct rqs_task *t;
+	void *lost;
+
 	(void)context;
+	if (!running) {
+		psiginfo(info, "rqpi check: the checker itself has crashed");
+		_Exit(3);
+	}
+	t = running;
 	running = NULL;
 	rqs_watch(runs, -1);
+	if (at >= (char *)t->floor - GUARD_BYTES && at < (char *)t->floor)
+		rqs_fail("memory", "%c has used up its stack", rqs_name(t));
 	rqs_fail("memory", "%s at address %p", strsignal(sig), info->si_addr);
-	siglongjmp(after_fault, 1);
+	rqs_fiber_switch(&lost, explorer);
 }
 
 static int catch_faults(void)
@@ -94,7 +112,8 @@ static int catch_faults(void)
 	static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP};
 	static char stack[64 * 1024];
 	stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
-	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+	struct sigaction action = {.sa_sigaction = on_fault,
+				   .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
 	if (sigaltstack(&alternate, NULL))
 		return -1;
@@ -240,7 +259,7 @@ static bool can_run(const struct rqs_task *t)
 	return true;
 }
 
-static bool can(const struct rqs_task *t, enum rqs_kind kind)
+static inline bool can(const struct rqs_task *t, enum rqs_kind kind)
 {
 	switch (kind) {
 	case RQS_RUN:
@@ -264,18 +283,29 @@ static bool can(const struct rqs_task *t, enum rqs_kind kind)
 	}
 }
 
+static inline int add(struct rqs_choice list[RQS_CHOICES], int n, uint32_t i, enum rqs_kind kind)
+{
+	if (can(&rqs_world->tasks[i], kind))
+		list[n++] = (struct rqs_choice){(uint8_t)kind, (uint8_t)i};
+	return n;
+}
+
+/* Kind by kind: the compiler makes of it what a task cannot have without asking for each. */
 int rqs_choices(struct rqs_choice list[RQS_CHOICES])
 {
 	int n = 0;
 
 	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
-		for (int kind = 0; kind < RQS_KINDS; kind++) {
-			if (can(&rqs_world->tasks[i], (enum rqs_kind)kind))
-				list[n++] = (struct rqs_choice){(uint8_t)kind, (uint8_t)i};
-		}
+		n = add(list, n, i, RQS_RUN);
+		n = add(list, n, i, RQS_TIMER);
+		n = add(list, n, i, RQS_SIGNAL);
+		n = add(list, n, i, RQS_CANCEL);
+		n = add(list, n, i, RQS_KILL);
+		n = add(list, n, i, RQS_START);
 	}
 	return n;
 }
+RQB_BUILD(RQS_KINDS == 6, "rqs_choices() has them all");
 
 bool rqs_same_choice(struct rqs_choice a, struct rqs_choice b)
 {
@@ -288,24 +318,44 @@ bool rqs_is_possible(struct rqs_choice choice)
 	       can(&rqs_world->tasks[choice.task], (enum rqs_kind)choice.kind);
 }
 
-/* Let it go on until it gives way. Whatever it leaves below its stack pointer is cleared [W-I2]. */
+/*
+ * Whatever @t has left below its stack pointer is cleared [W-I2]; all, if it has ended. What tells
+ * of events has larger frames.
+ */
+static void clear_left(const struct rqs_task *t)
+{
+	__m128i *at = (__m128i *)((uintptr_t)t->sp & ~(uintptr_t)(sizeof(__m128i) - 1));
+	__m128i *floor = t->floor;
+	uint32_t clean = 0;
+
+	if (t->status == RQS_ENDED)
+		memset(t->sp, 0, (size_t)((char *)t->top - (char *)t->sp));
+	if (rqs_listener)
+		memset(floor, 0, (size_t)((char *)t->sp - (char *)floor));
+	memset(at, 0, (size_t)((char *)t->sp - (char *)at));
+	while (at - VECTORS >= floor && clean < FRAME_BYTES) {
+		__m128i any;
+
+		at -= VECTORS;
+		any = _mm_or_si128(_mm_or_si128(at[0], at[1]), _mm_or_si128(at[2], at[3]));
+		clean += VECTORS * sizeof(*at);
+		if (_mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) == 0xffff)
+			continue;
+		at[0] = at[1] = at[2] = at[3] = _mm_setzero_si128();
+		clean = 0;
+	}
+}
+
+/* Let it go on until it gives way. */
 static void run(struct rqs_task *t)
 {
-	char *sp;
-
 	t->wants = NULL;
-	if (sigsetjmp(after_fault, 0))
-		return;
 	running = t;
 	rqs_watch(runs, (int)(t - rqs_world->tasks));
 	rqs_fiber_switch(&explorer, t->sp);
 	rqs_watch(runs, -1);
 	running = NULL;
-	sp = t->sp;
-	if (sp - DEAD_BYTES < (char *)t->floor)
-		rqs_fail("memory", "%c has used up its stack", rqs_name(t));
-	else
-		memset(sp - DEAD_BYTES, 0, DEAD_BYTES);
+	clear_left(t);
 }
 
 bool rqs_take(struct rqs_choice choice)
@@ -515,11 +565,18 @@ void rqs_state_restore(const void *from)
 
 struct rqs_hash rqs_state_hash(void)
 {
-	struct rqs_hash h = {1, 2};
+	struct rqs_region region[2 + RQS_TASKS] = {
+	    {rqs_world, rqs_world->used},
+	    {rqs_state_begin, marked_bytes()},
+	};
+	size_t n = 2;
 
-	rqs_hash_add(&h, rqs_world, rqs_world->used);
-	rqs_hash_add(&h, rqs_state_begin, marked_bytes());
-	for (uint32_t i = 0; i < rqs_world->n_tasks; i++)
-		rqs_hash_add(&h, rqs_world->tasks[i].sp, live_bytes(&rqs_world->tasks[i]));
-	return h;
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		const struct rqs_task *t = &rqs_world->tasks[i];
+		size_t bytes = (live_bytes(t) + WHOLE - 1) / WHOLE * WHOLE;
+
+		/* Below it there is nothing but 0, and where it ends is in the arena. */
+		region[n++] = (struct rqs_region){(char *)t->top - bytes, bytes};
+	}
+	return rqs_hash_of(region, n);
 }
