@@ -69,6 +69,17 @@ void rqs_path_add(struct rqs_path *path, struct rqs_choice choice);
  */
 bool rqs_judge(const struct rqs_scenario *scenario, int choices);
 
+/*
+ * Leave out what only the engine can see of itself, its invariants and what it has left behind: the
+ * path goes on to what the program sees.
+ */
+extern bool rqs_end_to_end;
+
+/* The first invariant of the engine that does not hold, in words. False: all do, as far as they can
+ * be looked at now. */
+bool rqs_broken_invariant(const struct rqs_scenario *scenario,
+			  char text[sizeof(rqs_violation.text)]);
+
 /* Shall it stop, with result->stopped set? Cheap enough for every transition. */
 bool rqs_enough(const struct rqs_limits *limits, struct rqs_result *result);
 

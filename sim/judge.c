@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+bool rqs_end_to_end;
+
 static void keep_first_line(void *arg, const char *line)
 {
 	char *text = arg;
@@ -40,17 +42,30 @@ static const struct rqs_task *idle_task(const struct rqs_scenario *scenario)
 	return NULL;
 }
 
+bool rqs_broken_invariant(const struct rqs_scenario *scenario,
+			  char text[sizeof(rqs_violation.text)])
+{
+	const struct rqs_task *idle = idle_task(scenario);
+	bool broken;
+
+	*text = '\0';
+	if (!is_at_rest())
+		return false;
+	if (idle)
+		rqs_switch_space(idle);
+	broken = rqpi_engine_check(rqs_world->engine, idle ? idle->task : NULL, keep_first_line,
+				   text) != 0;
+	if (idle)
+		rqs_switch_space(idle);
+	return broken;
+}
+
 static bool check_engine(const struct rqs_scenario *scenario)
 {
-	char text[sizeof(rqs_violation.text)] = "";
-	const struct rqs_task *idle = idle_task(scenario);
+	char text[sizeof(rqs_violation.text)];
 
-	if (idle)
-		rqs_switch_space(idle);
-	if (rqpi_engine_check(rqs_world->engine, idle ? idle->task : NULL, keep_first_line, text))
+	if (rqs_broken_invariant(scenario, text))
 		rqs_fail("invariant", "%s", text);
-	if (idle)
-		rqs_switch_space(idle);
 	return !rqs_violation.found;
 }
 
@@ -97,12 +112,12 @@ bool rqs_judge(const struct rqs_scenario *scenario, int choices)
 {
 	if (rqs_violation.found)
 		return false;
-	if (is_at_rest() && !check_engine(scenario))
+	if (!rqs_end_to_end && !check_engine(scenario))
 		return false;
 	if (choices)
 		return true;
 	check_all_ended();
-	if (!rqs_violation.found)
+	if (!rqs_violation.found && !rqs_end_to_end)
 		check_nothing_left();
 	if (!rqs_violation.found && scenario->end)
 		scenario->end();

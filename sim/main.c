@@ -15,9 +15,11 @@
 
 #include <json-c/json.h>
 
+#include "sim/html.h"
 #include "sim/main.h"
 #include "sim/replay.h"
 #include "sim/shrink.h"
+#include "sim/timeline.h"
 #include "sim/token.h"
 #include "sim/watch.h"
 
@@ -26,8 +28,8 @@ enum exit_code { CLEAN, VIOLATED, INCOMPLETE, UNUSABLE };
 #define MIB 1048576ul
 
 struct options {
-	int list, json, verbose, races;
-	char *mode, *suite, *replay, *seed;
+	int list, json, verbose, races, end_to_end;
+	char *mode, *suite, *replay, *seed, *html;
 	long memory; /* MiB */
 	double seconds;
 	long executions;
@@ -57,15 +59,20 @@ static void list_scenarios(void)
 
 /* ---------------------------------------------------------------- one result */
 
-static void print_violation(const struct rqs_scenario *s, const struct rqs_result *r, bool verbose)
+static void print_violation(const struct rqs_scenario *s, const struct options *o,
+			    const struct rqs_result *r)
 {
 	struct rqs_violation again;
+	struct rqs_recording recording;
 	char *token = rqs_token_make(s, &r->path);
 	long diverged;
 
 	printf("\nVIOLATION in %s, %zu steps: %s: %s\n\n", s->name, r->path.count,
 	       r->violation.oracle, r->violation.text);
-	diverged = rqs_replay(s, &r->path, verbose, stdout, &again);
+	diverged = rqs_replay(s, &r->path, &recording, &again);
+	rqs_print_trace(stdout, &recording);
+	fputc('\n', stdout);
+	rqs_print_timeline(stdout, &recording, o->verbose, rqs_terminal_width());
 	if (diverged >= 0)
 		printf("the replay diverged at step %ld: this is a mistake of the checker\n",
 		       diverged);
@@ -73,6 +80,7 @@ static void print_violation(const struct rqs_scenario *s, const struct rqs_resul
 		printf("the replay did not end in the same violation: this is a mistake of the "
 		       "checker\n");
 	printf("\n  rqpi check --replay %s\n\n", token ? token : "(no memory)");
+	rqs_recording_free(&recording);
 	free(token);
 }
 
@@ -150,7 +158,7 @@ static enum exit_code check_one(const struct rqs_scenario *s, const struct optio
 	} else {
 		print_result(s, o, &r);
 		if (r.violation.found)
-			print_violation(s, &r, o->verbose);
+			print_violation(s, o, &r);
 	}
 	fflush(stdout);
 	if (r.violation.found)
@@ -223,29 +231,30 @@ static enum exit_code check_named(const char *const *names, const struct options
 static enum exit_code replay(const struct options *o)
 {
 	const struct rqs_scenario *scenario;
+	struct rqs_recording recording;
 	struct rqs_violation found;
 	struct rqs_path path;
 	char why[128];
 	long diverged;
+	bool written;
 
 	scenario = rqs_token_read(o->replay, &path, why, sizeof(why));
 	if (!scenario) {
 		fprintf(stderr, "rqpi check: --replay: %s\n", why);
 		return UNUSABLE;
 	}
-	diverged = rqs_replay(scenario, &path, o->verbose, stdout, &found);
+	diverged = rqs_replay(scenario, &path, &recording, &found);
+	rqs_print_timeline(stdout, &recording, o->verbose, rqs_terminal_width());
+	written = !o->html || diverged >= 0 || rqs_write_html(o->html, &recording);
+	rqs_recording_free(&recording);
 	free(path.choice);
-	if (diverged >= 0) {
+	if (diverged >= 0)
 		fprintf(stderr,
 			"rqpi check: --replay: step %ld cannot be taken: this is not the "
 			"code that the token was made with\n",
 			diverged);
+	if (diverged >= 0 || !written)
 		return UNUSABLE;
-	}
-	if (found.found)
-		printf("\n%s: %s\n", found.oracle, found.text);
-	else
-		printf("\nno violation\n");
 	return found.found ? VIOLATED : CLEAN;
 }
 
@@ -292,6 +301,7 @@ static bool read_options(struct options *o)
 			o->memory, o->seconds, o->executions);
 		return false;
 	}
+	rqs_end_to_end = o->end_to_end != 0;
 	errno = 0;
 	o->limits = (struct rqs_limits){.seconds = o->seconds,
 					.memory = (size_t)o->memory * MIB,
@@ -351,6 +361,10 @@ int rqs_main(int argc, const char **argv)
 	    {"replay", 0, POPT_ARG_STRING, &o.replay, 0, "play what a token says, and tell it",
 	     "TOKEN"},
 	    {"verbose", 'v', POPT_ARG_NONE, &o.verbose, 0, "tell every step", NULL},
+	    {"html", 0, POPT_ARG_STRING, &o.html, 0,
+	     "write the path of the first violation, or of --replay, to a page of its own", "FILE"},
+	    {"end-to-end", 0, POPT_ARG_NONE, &o.end_to_end, 0,
+	     "leave out the engine's invariants: go on to what a program can see", NULL},
 	    {"json", 0, POPT_ARG_NONE, &o.json, 0, "one JSON object for each scenario", NULL},
 	    POPT_AUTOHELP POPT_TABLEEND};
 	poptContext context = poptGetContext("rqpi check", argc, argv, table, 0);

@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "sim/place.h"
 #include "sim/watch.h"
 
 /* What freed memory is filled with. */
@@ -50,6 +51,7 @@ void rqs_point(const volatile void *addr)
 
 	if (!t || is_private(t, addr))
 		return;
+	rqs_at(RQS_AT_ATOMIC, addr);
 	rqs_yield();
 	rqs_touch(addr);
 	if (!t->in_kernel)
@@ -75,6 +77,7 @@ static void lock(void *ctx, struct rqpi_rawlock *raw)
 	(void)ctx;
 	if (t) {
 		t->wants = raw;
+		rqs_at(RQS_AT_LOCK, raw);
 		rqs_yield();
 		t->wants = NULL;
 	}
@@ -86,6 +89,7 @@ static bool trylock(void *ctx, struct rqpi_rawlock *raw)
 	struct rqs_task *t = rqs_running();
 
 	(void)ctx;
+	rqs_at(RQS_AT_TRYLOCK, raw);
 	rqs_yield();
 	if (raw->word[0]) {
 		if (t)
@@ -118,6 +122,7 @@ static void relax(void *ctx)
 	if (!t)
 		return;
 	t->wants = t->tried;
+	rqs_at(RQS_AT_RELAX, t->tried);
 	rqs_yield();
 	t->wants = NULL;
 	t->tried = NULL;
@@ -151,6 +156,7 @@ bool rqs_yield_at_page(void)
 static int load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 {
 	(void)ctx;
+	rqs_at(RQS_AT_LOAD, uaddr);
 	if (!rqs_yield_at_page() || !is_there(uaddr))
 		return -RQPI_EFAULT;
 	rqs_watch(load, uaddr);
@@ -161,6 +167,7 @@ static int load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 static int compare_exchange(void *ctx, uint32_t *uaddr, uint32_t old, uint32_t val, uint32_t *seen)
 {
 	(void)ctx;
+	rqs_at(RQS_AT_EXCHANGE, uaddr);
 	if (!rqs_yield_at_page() || !is_there(uaddr))
 		return -RQPI_EFAULT;
 	*seen = *(volatile uint32_t *)uaddr;
@@ -255,6 +262,7 @@ static int block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *
 		t->deadline = deadline->ns;
 		t->interruptible = interruptible;
 		t->status = RQS_ASLEEP;
+		rqs_at(RQS_AT_SLEEP, NULL);
 		rqs_yield();
 	}
 	t->interruptible = 0;

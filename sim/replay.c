@@ -1,48 +1,396 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * replay.c - a path played once more, told step by step. See replay.h.
+ * replay.c - a path played once more, and what happened on it written down. See replay.h.
  *
- * Called by the command. The layout is that of the traces of 2009: the task, the CPU, which is one
- * for each task here, the time, which is the number of the step, and what the function did.
+ * Called by the command. Whatever a task does on its own stack must not depend on being looked at:
+ * what it tells is put into a list, and made text of when the step is over. For a recording the path
+ * is played twice: the first time it is only seen which words change, and what they are.
  */
+#define _GNU_SOURCE
 #include "sim/replay.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <rqpi/trace.h>
 
-enum { LINE = 160 };
+#include "sim/place.h"
 
-static FILE *to;
-static size_t step_number;
+enum { LINE = 256, NOTES = 64, WORDS_MAX = 4096 };
 
-static void print_event(const struct rqpi_event *event)
+struct rqs_place rqs_place;
+void (*rqs_result_listener)(const char *call, long got);
+
+/* What the running task has told in this step. */
+struct note {
+	const char *call; /* of the scenario, which returned @got; NULL: an event */
+	long got;
+	struct rqpi_event event;
+};
+
+static struct note notes[NOTES];
+static size_t note_count;
+
+/* Memory whose words are watched: as it was before the step. */
+struct region {
+	const char *base;
+	size_t bytes;
+	char *before;
+	bool *changes; /* a flag for each 4 bytes */
+};
+
+/* A path that is being recorded. */
+struct recorder {
+	struct rqs_recording *to;
+	bool learning;
+	bool is_broken; /* an invariant is, and that has been said */
+	struct region region[2];
+	struct rqs_place next[RQS_TASKS]; /* what each task is about to do */
+	char call[RQS_TASKS][128];	  /* the futex operation it is in */
+	uint32_t status[RQS_TASKS];	  /* before the step */
+	int32_t prio[RQS_TASKS];
+	uint64_t place_value; /* before the step, of what it is about to touch */
+	bool was_locked;
+};
+
+extern char rqs_marked_begin[] __asm__("__start_rqs_state");
+extern char rqs_marked_end[] __asm__("__stop_rqs_state");
+
+static void *need(void *memory)
 {
-	const struct rqs_task *t = rqs_running();
-	char text[LINE];
-
-	if (!t)
-		return;
-	rqpi_event_text(event, text, sizeof(text));
-	fprintf(to, "%8c-%-5u %03d  %5zuus : %s\n", rqs_name(t), rqpi_task_tid(t->task),
-		rqs_name(t) - 'a', step_number, text);
+	if (!memory) {
+		fprintf(stderr, "rqpi check: no memory for a replay\n");
+		exit(3);
+	}
+	return memory;
 }
 
-static void print_step(struct rqs_choice choice)
+static char *copy_of(const char *text)
+{
+	return need(strdup(text));
+}
+
+/* ---------------------------------------------------------------- what tasks tell */
+
+static void note_event(const struct rqpi_event *event)
+{
+	if (rqs_running() && note_count < NOTES)
+		notes[note_count++] = (struct note){.event = *event};
+}
+
+static void note_result(const char *call, long got)
+{
+	if (rqs_running() && note_count < NOTES)
+		notes[note_count++] = (struct note){.call = call, .got = got};
+}
+
+/* ---------------------------------------------------------------- lines */
+
+static void __attribute__((format(printf, 4, 5)))
+add_line(struct rqs_step *step, enum rqs_line_kind kind, const char *event, const char *format, ...)
+{
+	struct rqs_line *line;
+	va_list ap;
+
+	step->line = need(realloc(step->line, (step->lines + 1) * sizeof(*step->line)));
+	line = &step->line[step->lines++];
+	*line = (struct rqs_line){.kind = kind, .event = event ? copy_of(event) : NULL};
+	va_start(ap, format);
+	if (vasprintf(&line->text, format, ap) < 0)
+		line->text = need(NULL);
+	va_end(ap);
+}
+
+/* "FUTEX_LOCK_PI(m)"; what it is that it waits for, or wakes, is told by what follows. */
+static void call_text(const struct rqpi_event *event, char *text, size_t size)
+{
+	char address[24], name[64];
+
+	snprintf(address, sizeof(address), "%llx", (unsigned long long)event->object);
+	rqs_replace_addresses(address, name, sizeof(name));
+	snprintf(text, size, "%s(%s)", rqpi_futex_op_name((int)event->value), name);
+}
+
+static void result_text(long result, char *text, size_t size)
+{
+	if (result < 0)
+		snprintf(text, size, "-%s", rqpi_error_name(result));
+	else
+		snprintf(text, size, "%ld", result);
+}
+
+static void add_event(struct recorder *r, struct rqs_step *step, const struct rqpi_event *event)
+{
+	uint32_t i = step->choice.task;
+	char text[LINE], call[128], result[24];
+
+	rqs_event_text(event, text, sizeof(text));
+	if (event->id == RQPI_EV_CALL) {
+		call_text(event, r->call[i], sizeof(r->call[i]));
+		add_line(step, RQS_LINE_CALL, text, "%s ...", r->call[i]);
+	} else if (event->id == RQPI_EV_RETURN) {
+		call_text(event, call, sizeof(call));
+		result_text((long)event->other, result, sizeof(result));
+		add_line(step, RQS_LINE_CALL, text, "%s = %s", call, result);
+		r->call[i][0] = '\0';
+	} else {
+		add_line(step, RQS_LINE_EVENT, text, "%s", text);
+	}
+}
+
+static void add_notes(struct recorder *r, struct rqs_step *step)
+{
+	for (size_t i = 0; i < note_count; i++) {
+		if (notes[i].call)
+			add_line(step, RQS_LINE_CALL, NULL, "%s = %ld", notes[i].call,
+				 notes[i].got);
+		else
+			add_event(r, step, &notes[i].event);
+	}
+}
+
+static void add_change(struct rqs_step *step, enum rqs_line_kind kind,
+		       const struct rqs_thing *thing, uint64_t before, uint64_t after)
+{
+	char from[64], to[64];
+
+	rqs_value_text(thing->type, before, from, sizeof(from));
+	rqs_value_text(thing->type, after, to, sizeof(to));
+	add_line(step, kind, NULL, "%s: %s -> %s", thing->name, from, to);
+}
+
+/* ---------------------------------------------------------------- points */
+
+static bool is_word(uint32_t kind)
+{
+	return kind == RQS_AT_ATOMIC || kind == RQS_AT_LOAD || kind == RQS_AT_EXCHANGE;
+}
+
+static bool is_in(const struct region *region, const volatile void *addr)
+{
+	const volatile char *p = addr;
+
+	return p >= region->base && p < region->base + region->bytes;
+}
+
+/* "the lock of bucket 0"; "" if nothing is to be said. */
+static void place_text(const struct rqs_place *place, char *text, size_t size)
+{
+	struct rqs_thing thing;
+	char lock[80];
+
+	*text = '\0';
+	rqs_lock_text(place->addr, lock, sizeof(lock));
+	if (place->kind == RQS_AT_LOCK || place->kind == RQS_AT_RELAX)
+		snprintf(text, size, "takes the %s", lock);
+	else if (place->kind == RQS_AT_TRYLOCK)
+		snprintf(text, size, "tries the %s", lock);
+	else if (is_word(place->kind) && rqs_thing_at(place->addr, &thing))
+		snprintf(text, size, "%s %s",
+			 place->kind == RQS_AT_EXCHANGE ? "exchanges" : "looks at", thing.name);
+	else if (place->kind == RQS_AT_INSIDE)
+		snprintf(text, size, "is inside");
+	else if (place->kind == RQS_AT_TESTCANCEL)
+		snprintf(text, size, "pthread_testcancel()");
+	else if (place->kind == RQS_AT_COPY)
+		snprintf(text, size, "reads the other process");
+}
+
+/* The point that the step has passed, which it came to in the one before. */
+static void add_point(struct recorder *r, struct rqs_step *step)
+{
+	const struct rqs_place *place = &r->next[step->choice.task];
+	struct rqs_thing thing;
+	char text[LINE], value[64];
+	uint64_t now;
+
+	place_text(place, text, sizeof(text));
+	if (place->kind == RQS_AT_TRYLOCK && r->was_locked) {
+		add_line(step, RQS_LINE_LOOK, NULL, "%s: it is not free", text);
+	} else if (is_word(place->kind) && rqs_thing_at(place->addr, &thing)) {
+		bool is_program = is_in(&r->region[0], place->addr);
+		bool matters = is_program || thing.type == RQS_T_OWNER || thing.type == RQS_T_STATE;
+
+		now = rqs_thing_value(place->addr, thing.type);
+		rqs_value_text(thing.type, r->place_value, value, sizeof(value));
+		if (now == r->place_value)
+			add_line(step, is_program ? RQS_LINE_LOOK : RQS_LINE_POINT, NULL, "%s: %s",
+				 text, value);
+		else if (!is_program && !is_in(&r->region[1], place->addr))
+			add_change(step, matters ? RQS_LINE_VALUE : RQS_LINE_POINT, &thing,
+				   r->place_value, now);
+	} else if (*text) {
+		add_line(step, RQS_LINE_POINT, NULL, "%s", text);
+	}
+}
+
+static void add_kind(struct rqs_step *step)
 {
 	static const char *const what[RQS_KINDS] = {
-	    [RQS_RUN] = "goes on",
-	    [RQS_TIMER] = "its time has come",
-	    [RQS_SIGNAL] = "a signal comes for it",
-	    [RQS_CANCEL] = "it is cancelled",
-	    [RQS_KILL] = "it is killed",
-	    [RQS_START] = "is there from now on",
-	    [RQS_FAULT] = "its page is away",
+	    [RQS_TIMER] = "its deadline comes",	     [RQS_SIGNAL] = "a signal comes for it",
+	    [RQS_CANCEL] = "it is cancelled",	     [RQS_KILL] = "it is killed",
+	    [RQS_START] = "it is there from now on", [RQS_FAULT] = "its page is away",
 	};
 
-	fprintf(to, "%5zu  %c %s\n", step_number, 'a' + choice.task, what[choice.kind]);
+	if (what[step->choice.kind])
+		add_line(step, RQS_LINE_STATUS, NULL, "%s", what[step->choice.kind]);
 }
+
+/* ---------------------------------------------------------------- words and tasks */
+
+static void add_words(struct recorder *r, struct rqs_step *step)
+{
+	for (size_t k = 0; k < sizeof(r->region) / sizeof(r->region[0]); k++) {
+		struct region *region = &r->region[k];
+
+		for (size_t at = 0; at + 4 <= region->bytes; at += 4) {
+			uint64_t before = 0, after;
+			struct rqs_thing thing;
+			size_t size = 4;
+
+			if (!memcmp(region->base + at, region->before + at, 4))
+				continue;
+			region->changes[at / 4] = true;
+			if (r->learning || !rqs_thing_at(region->base + at, &thing))
+				continue;
+			if (thing.type == RQS_T_LINK && at + 8 <= region->bytes)
+				size = 8;
+			memcpy(&before, region->before + at, size);
+			after = rqs_thing_value(region->base + at, thing.type);
+			add_change(step, thing.is_named || !k ? RQS_LINE_VALUE : RQS_LINE_POINT,
+				   &thing, before, after);
+			at += size - 4;
+		}
+	}
+}
+
+static void add_status(struct recorder *r, struct rqs_step *step)
+{
+	char from[24], to[24];
+
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		const struct rqs_task *t = &rqs_world->tasks[i];
+
+		if (i != step->choice.task && r->status[i] == RQS_ASLEEP && t->status == RQS_READY)
+			add_line(step, RQS_LINE_STATUS, NULL, "wakes %c", rqs_name(t));
+		if (t->prio != r->prio[i]) {
+			rqs_prio_text(r->prio[i], from, sizeof(from));
+			rqs_prio_text(t->prio, to, sizeof(to));
+			add_line(step, RQS_LINE_STATUS, NULL, "%c: priority %s -> %s", rqs_name(t),
+				 from, to);
+		}
+	}
+	if (step->choice.kind != RQS_RUN)
+		return;
+	if (rqs_world->tasks[step->choice.task].status == RQS_ASLEEP)
+		add_line(step, RQS_LINE_STATUS, NULL, "sleeps");
+	else if (rqs_world->tasks[step->choice.task].status == RQS_ENDED)
+		add_line(step, RQS_LINE_STATUS, NULL, "ends");
+}
+
+/* How things are now. */
+static void look_around(struct recorder *r, struct rqs_step *step)
+{
+	struct rqs_recording *to = r->to;
+	char text[LINE];
+	size_t mutexes = 0;
+
+	for (uint32_t i = 0; i < to->n_tasks; i++) {
+		rqs_task_text(i, r->call[i], text, sizeof(text));
+		step->task[i] = copy_of(text);
+		rqs_prio_text(rqs_world->tasks[i].prio, text, sizeof(text));
+		step->prio[i] = copy_of(text);
+		if (rqs_rt_mutex_text(i, text, sizeof(text)))
+			step->mutex[mutexes++] = copy_of(text);
+	}
+	step->value = need(calloc(to->words + 1, sizeof(*step->value)));
+	for (size_t i = 0; i < to->words; i++) {
+		enum rqs_type type = to->word[i].thing.type;
+
+		rqs_value_text(type, rqs_thing_value(to->word[i].addr, type), text, sizeof(text));
+		step->value[i] = copy_of(text);
+	}
+}
+
+/* In a path that goes on behind it. */
+static void look_for_broken(struct recorder *r, struct rqs_step *step)
+{
+	char raw[sizeof(rqs_violation.text)], text[LINE];
+
+	if (!rqs_end_to_end || r->is_broken || rqs_violation.found)
+		return;
+	r->is_broken = rqs_broken_invariant(r->to->scenario, raw);
+	if (!r->is_broken)
+		return;
+	rqs_replace_addresses(raw, text, sizeof(text));
+	step->broken = copy_of(text);
+}
+
+/* ---------------------------------------------------------------- one step */
+
+static struct rqs_step *new_step(struct rqs_recording *to, struct rqs_choice choice)
+{
+	struct rqs_step *step;
+
+	to->step = need(realloc(to->step, (to->steps + 1) * sizeof(*to->step)));
+	step = &to->step[to->steps++];
+	*step = (struct rqs_step){.choice = choice};
+	return step;
+}
+
+static void before_step(struct recorder *r, struct rqs_choice choice)
+{
+	const struct rqs_place *place = &r->next[choice.task];
+	struct rqs_thing thing;
+
+	note_count = 0;
+	rqs_place = (struct rqs_place){.kind = RQS_AT_NOTHING};
+	for (size_t k = 0; k < sizeof(r->region) / sizeof(r->region[0]); k++)
+		memcpy(r->region[k].before, r->region[k].base, r->region[k].bytes);
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		r->status[i] = rqs_world->tasks[i].status;
+		r->prio[i] = rqs_world->tasks[i].prio;
+	}
+	if (place->kind == RQS_AT_TRYLOCK)
+		r->was_locked = ((const volatile struct rqpi_rawlock *)place->addr)->word[0] != 0;
+	if (is_word(place->kind) && rqs_thing_at(place->addr, &thing))
+		r->place_value = rqs_thing_value(place->addr, thing.type);
+}
+
+static void after_step(struct recorder *r, struct rqs_choice choice)
+{
+	struct rqs_step unused = {.choice = choice};
+	struct rqs_step *step;
+	char text[LINE];
+
+	if (r->learning) {
+		for (size_t i = 0; i < note_count; i++) {
+			if (!notes[i].call)
+				rqs_describe_learn(&notes[i].event);
+		}
+		add_words(r, &unused);
+		return;
+	}
+	step = new_step(r->to, choice);
+	rqs_describe_look();
+	add_kind(step);
+	if (choice.kind == RQS_RUN) {
+		add_point(r, step);
+		add_notes(r, step);
+		r->next[choice.task] = rqs_place;
+	}
+	add_words(r, step);
+	add_status(r, step);
+	place_text(&r->next[choice.task], text, sizeof(text));
+	if (rqs_world->tasks[choice.task].status == RQS_READY && *text && !rqs_violation.found)
+		step->next = copy_of(text);
+	look_for_broken(r, step);
+	look_around(r, step);
+}
+
+/* ---------------------------------------------------------------- a path */
 
 /* On one CPU: has the path been here before? @seen: its states so far, @count of them. */
 static void look_for_circle(struct rqs_hash *seen, size_t count)
@@ -56,19 +404,28 @@ static void look_for_circle(struct rqs_hash *seen, size_t count)
 	}
 }
 
-static long play(const struct rqs_scenario *scenario, const struct rqs_path *path, bool steps,
-		 struct rqs_hash *seen)
+static bool take(struct recorder *r, struct rqs_choice choice)
+{
+	bool good;
+
+	if (!r)
+		return rqs_take(choice);
+	before_step(r, choice);
+	good = rqs_take(choice);
+	after_step(r, choice);
+	return good;
+}
+
+static long play(const struct rqs_scenario *scenario, const struct rqs_path *path,
+		 struct recorder *r, struct rqs_hash *seen)
 {
 	struct rqs_choice list[RQS_CHOICES];
 
 	seen[0] = rqs_state_hash();
 	for (size_t i = 0; i < path->count; i++) {
-		step_number = i + 1;
 		if (!rqs_is_possible(path->choice[i]))
 			return (long)i + 1;
-		if (to && (steps || path->choice[i].kind != RQS_RUN))
-			print_step(path->choice[i]);
-		if (rqs_take(path->choice[i]))
+		if (take(r, path->choice[i]))
 			look_for_circle(seen, i + 1);
 		if (!rqs_judge(scenario, rqs_choices(list)))
 			return i + 1 == path->count ? -1 : (long)i + 2;
@@ -76,23 +433,115 @@ static long play(const struct rqs_scenario *scenario, const struct rqs_path *pat
 	return -1;
 }
 
-long rqs_replay(const struct rqs_scenario *scenario, const struct rqs_path *path, bool steps,
-		FILE *out, struct rqs_violation *found)
+static void open_region(struct region *region, const void *base, size_t bytes)
 {
-	struct rqs_hash *seen = calloc(path->count + 1, sizeof(*seen));
+	*region = (struct region){.base = base, .bytes = bytes};
+	region->before = need(calloc(bytes + 1, 1));
+	region->changes = need(calloc(bytes / 4 + 1, sizeof(*region->changes)));
+}
+
+/* Of the words that change on the way, those that are the program's, or have a name. */
+static void choose_words(struct recorder *r)
+{
+	struct rqs_recording *to = r->to;
+
+	to->word = need(calloc(WORDS_MAX, sizeof(*to->word)));
+	for (size_t k = 0; k < sizeof(r->region) / sizeof(r->region[0]); k++) {
+		for (size_t i = 0; i < r->region[k].bytes / 4 && to->words < WORDS_MAX; i++) {
+			struct rqs_watched word = {.addr = r->region[k].base + 4 * i};
+
+			if (r->region[k].changes[i] && rqs_thing_at(word.addr, &word.thing) &&
+			    (word.thing.is_named || !k))
+				to->word[to->words++] = word;
+		}
+	}
+}
+
+static void begin_recording(struct recorder *r)
+{
+	struct rqs_step *beginning;
+	char text[24];
+
+	choose_words(r);
+	r->learning = false;
+	r->to->n_tasks = rqs_world->n_tasks;
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		rqs_prio_text(rqs_world->tasks[i].prio, text, sizeof(text));
+		r->to->prio[i] = copy_of(text);
+	}
+	beginning = new_step(r->to, (struct rqs_choice){RQS_KINDS, 0});
+	look_around(r, beginning);
+}
+
+static long play_twice(const struct rqs_scenario *scenario, const struct rqs_path *path,
+		       struct rqs_recording *to, struct rqs_hash *seen)
+{
+	struct recorder r = {.to = to, .learning = true};
+	long diverged;
+
+	*to = (struct rqs_recording){.scenario = scenario, .path = path};
+	rqs_describe_begin(scenario);
+	open_region(&r.region[0], rqs_world->program, scenario->bytes);
+	open_region(&r.region[1], rqs_marked_begin, (size_t)(rqs_marked_end - rqs_marked_begin));
+	rqs_listener = note_event;
+	rqs_result_listener = note_result;
+	diverged = play(scenario, path, &r, seen);
+	if (rqs_world_begin(scenario)) {
+		rqs_describe_begin(scenario);
+		begin_recording(&r);
+		diverged = play(scenario, path, &r, seen);
+	}
+	rqs_listener = NULL;
+	rqs_result_listener = NULL;
+	for (size_t k = 0; k < sizeof(r.region) / sizeof(r.region[0]); k++) {
+		free(r.region[k].before);
+		free(r.region[k].changes);
+	}
+	to->violation = rqs_violation;
+	return diverged;
+}
+
+long rqs_replay(const struct rqs_scenario *scenario, const struct rqs_path *path,
+		struct rqs_recording *recording, struct rqs_violation *found)
+{
+	struct rqs_hash *seen = need(calloc(path->count + 1, sizeof(*seen)));
 	long diverged = -1;
 
-	to = out;
-	if (!seen) {
-		fprintf(stderr, "rqpi check: no memory for a replay\n");
-		exit(3);
-	}
-	if (rqs_world_begin(scenario)) {
-		rqs_listener = out ? print_event : NULL;
-		diverged = play(scenario, path, steps, seen);
-		rqs_listener = NULL;
-	}
+	if (recording)
+		*recording = (struct rqs_recording){.scenario = scenario, .path = path};
+	if (rqs_world_begin(scenario))
+		diverged = recording ? play_twice(scenario, path, recording, seen)
+				     : play(scenario, path, NULL, seen);
 	free(seen);
 	*found = rqs_violation;
 	return diverged;
+}
+
+static void free_step(struct rqs_step *step, size_t words)
+{
+	for (size_t i = 0; i < step->lines; i++) {
+		free(step->line[i].text);
+		free(step->line[i].event);
+	}
+	free(step->line);
+	free(step->next);
+	free(step->broken);
+	for (size_t i = 0; i < RQS_TASKS; i++) {
+		free(step->task[i]);
+		free(step->prio[i]);
+		free(step->mutex[i]);
+	}
+	for (size_t i = 0; step->value && i < words; i++)
+		free(step->value[i]);
+	free(step->value);
+}
+
+void rqs_recording_free(struct rqs_recording *recording)
+{
+	for (size_t i = 0; i < recording->steps; i++)
+		free_step(&recording->step[i], recording->words);
+	for (size_t i = 0; i < RQS_TASKS; i++)
+		free(recording->prio[i]);
+	free(recording->step);
+	free(recording->word);
 }

@@ -55,11 +55,24 @@ struct rqs_actor {
 	int faults;
 };
 
+/* What a member of the program is, for reports; the last one of a list has no name. */
+enum rqs_word_kind { RQS_NUMBER, RQS_PI_FUTEX, RQS_MUTEX, RQS_COND };
+struct rqs_word {
+	const char *name;
+	size_t offset;
+	enum rqs_word_kind kind;
+};
+#define RQS_WORD(type, member, kind)                  \
+	{                                             \
+#member, offsetof(type, member), kind \
+	}
+
 struct rqs_scenario {
-	const char *name;  /* lower case and underscores */
-	const char *about; /* one line */
-	size_t bytes;	   /* of the program's memory */
-	uint32_t buckets;  /* of the engine, a power of two; 0: 1 */
+	const char *name;	      /* lower case and underscores */
+	const char *about;	      /* one line */
+	size_t bytes;		      /* of the program's memory */
+	const struct rqs_word *words; /* what it is made of; may be NULL */
+	uint32_t buckets;	      /* of the engine, a power of two; 0: 1 */
 	struct rqs_actor actors[RQS_ACTORS];
 	void (*setup)(void); /* runs alone, before all; may be NULL */
 	void (*end)(void);   /* is all as it should be, when everybody has ended? May be NULL */
@@ -124,8 +137,8 @@ void rqs_rt_unlock(struct rqpi_rt_mutex *mutex);
 /* As sched_setscheduler(2): the priority of an actor that has not ended. */
 void rqs_set_prio(int actor, int prio);
 
-/* As what the caller runs now: its own priority or an inherited one. */
-int rqs_runs_as(void);
+/* The priority that the engine wants @actor to run with. */
+int rqs_runs_as(int actor);
 
 /* futex(2), as the calling task. The result, or a negative errno. */
 long rqs_futex(uint32_t *uaddr, int op, uint32_t val, const void *timeout, uint32_t *uaddr2,

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "sim/place.h"
 #include "sim/pthread_sim.h"
 #include "sim/scenario.h"
 #include "sim/watch.h"
@@ -148,6 +149,7 @@ ssize_t rqs_process_vm_readv(int pid, const struct iovec *to, unsigned long n_to
 	(void)n_to;
 	(void)n_from;
 	(void)flags;
+	rqs_at(RQS_AT_COPY, from->iov_base);
 	rqs_yield();
 	rqs_watch(load, from->iov_base);
 	*(uint32_t *)to->iov_base = *(volatile uint32_t *)from->iov_base;
@@ -211,6 +213,7 @@ void rqs_testcancel(void)
 	if (t->cancel == RQS_CANCEL_NEVER || t->cancel_off)
 		return;
 	t->cancel_point = 1;
+	rqs_at(RQS_AT_TESTCANCEL, NULL);
 	rqs_yield();
 	t->cancel_point = 0;
 	if (t->cancel == RQS_CANCEL_PENDING)
@@ -262,6 +265,8 @@ uint32_t rqs_tid(void)
 
 void rqs_check_result(long got, long want, const char *call)
 {
+	if (rqs_result_listener)
+		rqs_result_listener(call, got);
 	if (got != want)
 		rqs_fail("result", "%c: %s returned %ld, should be %ld", rqs_name(rqs_running()),
 			 call, got, want);
@@ -293,9 +298,9 @@ void rqs_set_prio(int actor, int prio)
 	rqs_deliver(t);
 }
 
-int rqs_runs_as(void)
+int rqs_runs_as(int actor)
 {
-	return rqs_running()->prio;
+	return rqs_world->tasks[actor].prio;
 }
 
 struct rqu_robust_head *rqs_robust_head(void)

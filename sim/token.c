@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION "rqpi1:"
-#define ONE_CPU "1cpu:"
+#define VERSION	   "rqpi1:"
+#define ONE_CPU	   "1cpu:"
+#define END_TO_END "e2e:"
 
 enum { RUN_MAX = 1000000 };
 
@@ -37,7 +38,8 @@ char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path 
 
 	if (!out)
 		return NULL;
-	fprintf(out, VERSION "%s:%s", scenario->name, rqs_one_cpu ? ONE_CPU : "");
+	fprintf(out, VERSION "%s:%s%s", scenario->name, rqs_one_cpu ? ONE_CPU : "",
+		rqs_end_to_end ? END_TO_END : "");
 	while (at < path->count) {
 		size_t end = at + 1;
 
@@ -119,6 +121,9 @@ const struct rqs_scenario *rqs_token_read(const char *token, struct rqs_path *pa
 	rqs_one_cpu = !strncmp(at, ONE_CPU, strlen(ONE_CPU));
 	if (rqs_one_cpu)
 		at += strlen(ONE_CPU);
+	rqs_end_to_end = !strncmp(at, END_TO_END, strlen(END_TO_END));
+	if (rqs_end_to_end)
+		at += strlen(END_TO_END);
 	while (*at) {
 		if (!read_run(&at, path)) {
 			snprintf(why, size, "no step begins at '%.20s'", at);

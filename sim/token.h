@@ -6,8 +6,8 @@
 #include "sim/explore.h"
 
 /*
- * The token of @path: version, scenario, "1cpu:" if there is one CPU only, and the choices, run by
- * run. A small letter: so many steps of that task; a capital: its time comes; before a small one:
+ * The token of @path: version, scenario, "1cpu:" if there is one CPU only, "e2e:" if invariants are
+ * not looked at, and the choices, run by run. A small letter: so many steps of that task; a capital: its time comes; before a small one:
  * ! a signal comes for it, # it is cancelled, % it is killed, ^ it is there from now on. The caller
  * frees it.
  */

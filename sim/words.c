@@ -5,6 +5,7 @@
  *
  * Called by scenarios.
  */
+#include "sim/place.h"
 #include "sim/scenario.h"
 #include "sim/world.h"
 
@@ -24,6 +25,7 @@ void rqs_enter(struct rqs_room *room)
 		rqs_fail("mutual exclusion", "%c is inside together with %c",
 			 rqs_name(rqs_running()), (char)('a' + room->inside - 1));
 	room->inside = (uint32_t)rqs_me() + 1;
+	rqs_at(RQS_AT_INSIDE, room);
 	rqs_yield();
 }
 

@@ -302,10 +302,11 @@ int rqs_choices(struct rqs_choice list[RQS_CHOICES])
 		n = add(list, n, i, RQS_CANCEL);
 		n = add(list, n, i, RQS_KILL);
 		n = add(list, n, i, RQS_START);
+		n = add(list, n, i, RQS_FAULT);
 	}
 	return n;
 }
-RQB_BUILD(RQS_KINDS == 6, "rqs_choices() has them all");
+RQB_BUILD(RQS_KINDS == 7, "rqs_choices() has them all");
 
 bool rqs_same_choice(struct rqs_choice a, struct rqs_choice b)
 {

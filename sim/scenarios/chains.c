@@ -112,7 +112,7 @@ static void unlock_both(void)
 {
 	unlock_word(&C->lock[0]);
 	unlock_word(&C->lock[1]);
-	rqs_claim(rqs_runs_as() == RQPI_PRIO_RT(10), "who has nothing runs as itself");
+	rqs_claim(rqs_runs_as(rqs_me()) == RQPI_PRIO_RT(10), "who has nothing runs as itself");
 }
 
 static void lock_0(void)

@@ -14,6 +14,16 @@ struct program {
 };
 #define P RQS_PROGRAM(struct program)
 
+static const struct rqs_word words[] = {
+    RQS_WORD(struct program, m, RQS_MUTEX),
+    RQS_WORD(struct program, c, RQS_COND),
+    RQS_WORD(struct program, room, RQS_NUMBER),
+    RQS_WORD(struct program, go, RQS_NUMBER),
+    RQS_WORD(struct program, woken, RQS_NUMBER),
+    RQS_WORD(struct program, late, RQS_NUMBER),
+    {NULL, 0, RQS_NUMBER},
+};
+
 static void wait_for_go(void)
 {
 	rqs_ok(rqpi_mutex_lock(&P->m));
@@ -75,6 +85,7 @@ const struct rqs_scenario rqs_signal_under_the_mutex = {
     .name = "signal_under_the_mutex",
     .about = "one waits, one signals with the mutex held",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_held, .prio = RQPI_PRIO_RT(10)}},
     .end = all_is_over,
@@ -84,6 +95,7 @@ const struct rqs_scenario rqs_signal_after_the_mutex = {
     .name = "signal_after_the_mutex",
     .about = "one waits, one signals after it has unlocked",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_after, .prio = RQPI_PRIO_RT(10)}},
     .end = all_is_over,
@@ -93,6 +105,7 @@ const struct rqs_scenario rqs_timed_wait = {
     .name = "timed_wait",
     .about = "one waits, and its time may run out at any moment; one signals",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go_in_time, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_held, .prio = RQPI_PRIO_RT(10)}},
     .end = all_is_over,
@@ -102,6 +115,7 @@ const struct rqs_scenario rqs_interrupted_wait = {
     .name = "interrupted_wait",
     .about = "one waits, a signal handler may interrupt it at any moment; one signals",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20), .signals = 1},
 	       {.fn = signal_held, .prio = RQPI_PRIO_RT(10)}},
     .end = all_is_over,
@@ -128,6 +142,7 @@ const struct rqs_scenario rqs_cancelled_wait = {
     .name = "cancelled_wait",
     .about = "one waits and may be cancelled at any moment; one signals",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_cancelled, .prio = RQPI_PRIO_RT(20), .may_cancel = true},
 	       {.fn = signal_held, .prio = RQPI_PRIO_RT(10)}},
     .end = all_is_over,
@@ -137,6 +152,7 @@ const struct rqs_scenario rqs_broadcast_to_two = {
     .name = "broadcast_to_two",
     .about = "two wait, one broadcasts with the mutex held",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_go, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = broadcast_held, .prio = RQPI_PRIO_RT(10)}},
@@ -147,6 +163,7 @@ const struct rqs_scenario rqs_broadcast_to_timed = {
     .name = "broadcast_to_timed",
     .about = "one waits for ever and one for a time, one broadcasts with the mutex held",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_go_in_time, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = broadcast_held, .prio = RQPI_PRIO_RT(10)}},
@@ -192,6 +209,7 @@ const struct rqs_scenario rqs_token_for_one_of_two = {
     .name = "token_for_one_of_two",
     .about = "one signal for two waiters, one of them for a time: it passes it on, or leaves it",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = look_for_token_in_time, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = take_token, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = give_token, .prio = RQPI_PRIO_RT(10)}},
@@ -217,6 +235,14 @@ struct mortal {
 	int waiting;
 };
 #define M RQS_PROGRAM(struct mortal)
+
+static const struct rqs_word mortal_words[] = {
+    RQS_WORD(struct mortal, m, RQS_MUTEX),
+    RQS_WORD(struct mortal, c, RQS_COND),
+    RQS_WORD(struct mortal, go, RQS_NUMBER),
+    RQS_WORD(struct mortal, waiting, RQS_NUMBER),
+    {NULL, 0, RQS_NUMBER},
+};
 
 static void wait_for_end(void)
 {
@@ -257,6 +283,7 @@ const struct rqs_scenario rqs_destroy_after_broadcast = {
     .about =
 	"one waits; one broadcasts, destroys the condvar and overwrites it, all under the mutex",
     .bytes = sizeof(struct mortal),
+    .words = mortal_words,
     .actors = {{.fn = wait_for_end, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = broadcast_and_destroy, .prio = RQPI_PRIO_RT(10)}},
     .end = nobody_touched_it,
@@ -289,6 +316,7 @@ const struct rqs_scenario rqs_recursive_wait = {
     .name = "recursive_wait",
     .about = "one waits with a recursive mutex locked twice, and has it twice afterwards",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_with_depth, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_held, .prio = RQPI_PRIO_RT(10)}},
     .setup = make_recursive,
@@ -334,6 +362,7 @@ const struct rqs_scenario rqs_robust_owner_ends = {
     .name = "robust_owner_ends",
     .about = "a task ends with a robust mutex locked: whoever locks it is told, and has it",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = lock_robust, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = end_with_robust, .prio = RQPI_PRIO_RT(10)}},
     .setup = make_robust,
@@ -372,6 +401,7 @@ const struct rqs_scenario rqs_robust_signaller_ends = {
     .name = "robust_signaller_ends",
     .about = "a task signals a waiter with a robust mutex, and ends without unlocking it",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_robust, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_and_end, .prio = RQPI_PRIO_RT(10)}},
     .setup = make_robust,
@@ -387,6 +417,14 @@ struct pair {
 	int turn;
 };
 #define PAIR RQS_PROGRAM(struct pair)
+
+static const struct rqs_word pair_words[] = {
+    RQS_WORD(struct pair, m, RQS_MUTEX),
+    RQS_WORD(struct pair, ping, RQS_COND),
+    RQS_WORD(struct pair, pong, RQS_COND),
+    RQS_WORD(struct pair, turn, RQS_NUMBER),
+    {NULL, 0, RQS_NUMBER},
+};
 
 static void ping(void)
 {
@@ -419,6 +457,7 @@ const struct rqs_scenario rqs_two_condvars = {
     .name = "two_condvars",
     .about = "two condvars on one mutex: one task hands the turn over and waits to get it back",
     .bytes = sizeof(struct pair),
+    .words = pair_words,
     .actors = {{.fn = ping, .prio = RQPI_PRIO_RT(20)}, {.fn = pong, .prio = RQPI_PRIO_RT(10)}},
     .end = pair_is_over,
 };
@@ -427,6 +466,7 @@ const struct rqs_scenario rqs_token_or_cancel = {
     .name = "token_or_cancel",
     .about = "one signal for two waiters, one may be cancelled: it passes it on, or leaves it",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = look_for_token_cancelled, .prio = RQPI_PRIO_RT(30), .may_cancel = true},
 	       {.fn = take_token, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = give_token, .prio = RQPI_PRIO_RT(10)}},
@@ -439,6 +479,7 @@ const struct rqs_scenario rqs_robust_locker_killed = {
     .name = "robust_locker_killed",
     .about = "a task may be killed at any moment while it locks and unlocks a robust mutex",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = lock_robust, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = lock_robust, .prio = RQPI_PRIO_RT(10), .may_be_killed = true}},
     .setup = make_robust,
@@ -473,6 +514,7 @@ const struct rqs_scenario rqs_robust_waiter_killed = {
     .name = "robust_waiter_killed",
     .about = "a task that waits with a robust mutex may be killed at any moment; one signals",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_and_be_killed, .prio = RQPI_PRIO_RT(20), .may_be_killed = true},
 	       {.fn = signal_robust, .prio = RQPI_PRIO_RT(10)}},
     .setup = make_robust,

@@ -12,6 +12,7 @@ const struct rqs_scenario *const rqs_scenarios[] = {
     &rqs_plain_timed,
     &rqs_plain_bitsets,
     &rqs_plain_wake_op,
+    &rqs_story_2009,
     &rqs_raw_signal,
     &rqs_raw_timed_signal,
     &rqs_raw_urgent_signal,

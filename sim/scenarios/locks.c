@@ -14,6 +14,12 @@ struct program {
 };
 #define P RQS_PROGRAM(struct program)
 
+static const struct rqs_word words[] = {
+    RQS_WORD(struct program, m, RQS_MUTEX),	  RQS_WORD(struct program, n, RQS_MUTEX),
+    RQS_WORD(struct program, word, RQS_NUMBER),	  RQS_WORD(struct program, room, RQS_NUMBER),
+    RQS_WORD(struct program, passed, RQS_NUMBER), {NULL, 0, RQS_NUMBER},
+};
+
 static void pass_once(void)
 {
 	rqs_ok(rqpi_mutex_lock(&P->m));
@@ -33,6 +39,7 @@ const struct rqs_scenario rqs_two_lockers = {
     .name = "two_lockers",
     .about = "two tasks lock and unlock one mutex, once each",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = pass_once, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = pass_once, .prio = RQPI_PRIO_RT(20)}},
     .end = two_passed,
@@ -48,6 +55,7 @@ const struct rqs_scenario rqs_three_lockers = {
     .name = "three_lockers",
     .about = "three tasks of different priorities lock and unlock one mutex, once each",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = pass_once, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = pass_once, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = pass_once, .prio = RQPI_PRIO_RT(30)}},
@@ -76,6 +84,7 @@ const struct rqs_scenario rqs_timed_lockers = {
     .name = "timed_lockers",
     .about = "one holds the mutex, another's time may run out while it waits for it",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = pass_once, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = pass_if_in_time, .prio = RQPI_PRIO_RT(20)}},
     .end = mutex_is_free,
@@ -112,6 +121,7 @@ const struct rqs_scenario rqs_chain_of_two = {
     .name = "chain_of_two",
     .about = "the most urgent waits for who waits for the least urgent: the boost goes through",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = hold_inner, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = hold_both, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = hold_outer, .prio = RQPI_PRIO_RT(30)}},

@@ -22,6 +22,14 @@ struct program {
 };
 #define P RQS_PROGRAM(struct program)
 
+static const struct rqs_word raw_words[] __attribute__((unused)) = {
+    RQS_WORD(struct program, seq, RQS_NUMBER),	   RQS_WORD(struct program, mutex, RQS_PI_FUTEX),
+    RQS_WORD(struct program, other, RQS_PI_FUTEX), RQS_WORD(struct program, flag, RQS_NUMBER),
+    RQS_WORD(struct program, room, RQS_NUMBER),	   RQS_WORD(struct program, go, RQS_NUMBER),
+    RQS_WORD(struct program, served, RQS_NUMBER),  RQS_WORD(struct program, order, RQS_NUMBER),
+    RQS_WORD(struct program, found, RQS_NUMBER),   {NULL, 0, RQS_NUMBER},
+};
+
 /* As the user half does it: compare-exchange, and the engine where that fails. */
 static inline void lock_word(uint32_t *word)
 {

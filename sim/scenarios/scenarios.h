@@ -32,6 +32,9 @@ extern const struct rqs_scenario rqs_broadcast_to_timed;
 extern const struct rqs_scenario rqs_token_for_one_of_two;
 extern const struct rqs_scenario rqs_token_or_cancel;
 
+/* story_2009.c: the engine alone */
+extern const struct rqs_scenario rqs_story_2009;
+
 /* raw.c: the engine alone */
 extern const struct rqs_scenario rqs_plain_wake;
 extern const struct rqs_scenario rqs_plain_requeue;
