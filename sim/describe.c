@@ -14,6 +14,7 @@
 
 #include <rqpi/trace.h>
 
+#include "sim/explore.h"
 #include "src/engine/rqk.h"
 #include "src/user/channel.h"
 
@@ -208,6 +209,7 @@ static void name_in_task(uint32_t i, uintptr_t addr, struct rqs_thing *thing)
 	}
 	f = field_at(task_fields, COUNT_OF(task_fields), addr - (uintptr_t)task_of(i));
 	thing->is_named = f != NULL;
+	thing->is_inner = !f || f->type != RQS_T_STATE;
 	if (f)
 		thing->type = f->type;
 	if (f)
@@ -228,6 +230,7 @@ static void name_of_marked(uintptr_t addr, struct rqs_thing *thing)
 	if (channels && addr >= channels)
 		f = field_at(channel_fields, COUNT_OF(channel_fields), into);
 	thing->is_named = f != NULL;
+	thing->is_inner = true;
 	thing->type = f ? f->type : RQS_T_NUMBER;
 	if (f)
 		snprintf(thing->name, sizeof(thing->name), "channel%zu.%s", index, f->name);
@@ -243,6 +246,7 @@ static bool name_of_bucket(uintptr_t addr, struct rqs_thing *thing)
 		if (!lies_in(addr, &e->buckets[i], sizeof(e->buckets[i])))
 			continue;
 		thing->is_named = true;
+		thing->is_inner = true;
 		thing->type = RQS_T_COUNTER;
 		snprintf(thing->name, sizeof(thing->name), "bucket %u%s", i,
 			 addr == (uintptr_t)&e->buckets[i].waiters ? " waiters" : "");
@@ -438,21 +442,41 @@ static char holder_of(const struct rqpi_rawlock *lock)
 	return '?';
 }
 
-void rqs_task_text(uint32_t i, const char *call, char *text, size_t size)
+enum rqs_doing rqs_task_text(uint32_t i, const char *call, char *text, size_t size)
 {
 	const struct rqs_task *t = &rqs_world->tasks[i];
 	char lock[80];
 
 	if (t->status == RQS_ENDED) {
 		snprintf(text, size, "ended");
+		return RQS_DOES_NOTHING;
 	} else if (t->status == RQS_ASLEEP) {
 		snprintf(text, size, "asleep%s%s", *call ? " in " : "", call);
+		return RQS_DOES_SLEEP;
 	} else if (t->wants && t->wants->word[0]) {
 		rqs_lock_text(t->wants, lock, sizeof(lock));
 		snprintf(text, size, "waits for the %s, which %c has", lock, holder_of(t->wants));
+		return RQS_DOES_WAIT;
 	} else {
 		snprintf(text, size, "can run%s%s", *call ? ", in " : "", call);
 	}
+	return RQS_DOES_GO;
+}
+
+bool rqs_is_still_marked(char *text, size_t size)
+{
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		const struct rqk_waiter *waiter = &task_of(i)->waiter;
+
+		if (rqb_node_linked(&waiter->tree) || !rqb_node_linked(&waiter->pi))
+			continue;
+		snprintf(text, size,
+			 "broken: I4 %c waits for no lock, and is still marked as waiting: "
+			 "somebody inherits from it",
+			 'a' + (char)i);
+		return true;
+	}
+	return false;
 }
 
 bool rqs_rt_mutex_text(uint32_t i, char *text, size_t size)

@@ -26,6 +26,7 @@ struct rqs_thing {
 	char name[64];
 	enum rqs_type type;
 	bool is_named; /* else @name is a distance into something */
+	bool is_inner; /* what the engine or the library keeps for itself */
 };
 
 /*
@@ -57,8 +58,10 @@ void rqs_replace_addresses(const char *from, char *text, size_t size);
 /* The event as "function: text". */
 void rqs_event_text(const struct rqpi_event *event, char *text, size_t size);
 
+enum rqs_doing { RQS_DOES_GO, RQS_DOES_WAIT, RQS_DOES_SLEEP, RQS_DOES_NOTHING };
+
 /* What task @i is doing: "asleep", "waits for pi_lock of a, which b has". */
-void rqs_task_text(uint32_t i, const char *call, char *text, size_t size);
+enum rqs_doing rqs_task_text(uint32_t i, const char *call, char *text, size_t size);
 
 /*
  * The rt_mutex of the PI state @i, if it is in use: "m: owner b, HAS_WAITERS, waiting: a". False:

@@ -80,6 +80,11 @@ extern bool rqs_end_to_end;
 bool rqs_broken_invariant(const struct rqs_scenario *scenario,
 			  char text[sizeof(rqs_violation.text)]);
 
+/*
+ * Is a task that waits for no lock still among those from which somebody inherits? Who, in words.
+ */
+bool rqs_is_still_marked(char *text, size_t size);
+
 /* Shall it stop, with result->stopped set? Cheap enough for every transition. */
 bool rqs_enough(const struct rqs_limits *limits, struct rqs_result *result);
 

@@ -51,6 +51,8 @@ bool rqs_broken_invariant(const struct rqs_scenario *scenario,
 	*text = '\0';
 	if (!is_at_rest())
 		return false;
+	if (rqs_is_still_marked(text, sizeof(rqs_violation.text)))
+		return true;
 	if (idle)
 		rqs_switch_space(idle);
 	broken = rqpi_engine_check(rqs_world->engine, idle ? idle->task : NULL, keep_first_line,
@@ -64,7 +66,8 @@ static bool check_engine(const struct rqs_scenario *scenario)
 {
 	char text[sizeof(rqs_violation.text)];
 
-	if (rqs_broken_invariant(scenario, text))
+	if (rqs_broken_invariant(scenario, text) &&
+	    (!scenario->invariant || strstr(text, scenario->invariant)))
 		rqs_fail("invariant", "%s", text);
 	return !rqs_violation.found;
 }

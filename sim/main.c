@@ -44,6 +44,7 @@ static const char *const modes[] = {[RQS_DFS] = "dfs",
 				    [RQS_RANDOM] = "random"};
 
 static volatile int interrupted;
+static bool page_written, page_failed;
 
 static void on_interrupt(int sig)
 {
@@ -58,6 +59,30 @@ static void list_scenarios(void)
 }
 
 /* ---------------------------------------------------------------- one result */
+
+/* The first violation has the page, if one was asked for. */
+static void write_page(const struct rqs_scenario *s, const struct options *o,
+		       const struct rqs_result *r)
+{
+	struct rqs_recording recording;
+	struct rqs_violation again;
+
+	if (!o->html || page_written || page_failed)
+		return;
+	rqs_replay(s, &r->path, &recording, &again);
+	page_written = rqs_write_html(o->html, &recording);
+	page_failed = !page_written;
+	rqs_recording_free(&recording);
+}
+
+/* A page that was asked for and could not be had, or for which there was nothing to show. */
+static enum exit_code see_to_page(const struct options *o, enum exit_code code)
+{
+	if (o->html && !page_written && !page_failed)
+		fprintf(stderr, "rqpi check: --html=%s: no violation, so it was not written\n",
+			o->html);
+	return page_failed ? UNUSABLE : code;
+}
 
 static void print_violation(const struct rqs_scenario *s, const struct options *o,
 			    const struct rqs_result *r)
@@ -160,6 +185,8 @@ static enum exit_code check_one(const struct rqs_scenario *s, const struct optio
 		if (r.violation.found)
 			print_violation(s, o, &r);
 	}
+	if (r.violation.found)
+		write_page(s, o, &r);
 	fflush(stdout);
 	if (r.violation.found)
 		code = VIOLATED;
@@ -337,7 +364,7 @@ static enum exit_code run(struct options *o, const char *const *names)
 	signal(SIGINT, on_interrupt);
 	if (o->replay)
 		return replay(o);
-	return o->suite ? check_suite(o) : check_named(names, o);
+	return see_to_page(o, o->suite ? check_suite(o) : check_named(names, o));
 }
 
 int rqs_main(int argc, const char **argv)

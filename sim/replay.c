@@ -18,7 +18,7 @@
 
 #include "sim/place.h"
 
-enum { LINE = 256, NOTES = 64, WORDS_MAX = 4096 };
+enum { LINE = 256, NOTES = 256, WORDS_MAX = 4096 };
 
 struct rqs_place rqs_place;
 void (*rqs_result_listener)(const char *call, long got);
@@ -211,18 +211,21 @@ static void add_point(struct recorder *r, struct rqs_step *step)
 		add_line(step, RQS_LINE_LOOK, NULL, "%s: it is not free", text);
 	} else if (is_word(place->kind) && rqs_thing_at(place->addr, &thing)) {
 		bool is_program = is_in(&r->region[0], place->addr);
-		bool matters = is_program || thing.type == RQS_T_OWNER || thing.type == RQS_T_STATE;
+		bool matters = !thing.is_inner || is_in(&r->region[1], place->addr);
 
 		now = rqs_thing_value(place->addr, thing.type);
 		rqs_value_text(thing.type, r->place_value, value, sizeof(value));
 		if (now == r->place_value)
 			add_line(step, is_program ? RQS_LINE_LOOK : RQS_LINE_POINT, NULL, "%s: %s",
 				 text, value);
-		else if (!is_program && !is_in(&r->region[1], place->addr))
+		else
 			add_change(step, matters ? RQS_LINE_VALUE : RQS_LINE_POINT, &thing,
 				   r->place_value, now);
 	} else if (*text) {
 		add_line(step, RQS_LINE_POINT, NULL, "%s", text);
+	} else {
+		add_line(step, RQS_LINE_POINT, NULL, "%s",
+			 place->kind == RQS_AT_NOTHING ? "begins" : "goes on");
 	}
 }
 
@@ -240,7 +243,8 @@ static void add_kind(struct rqs_step *step)
 
 /* ---------------------------------------------------------------- words and tasks */
 
-static void add_words(struct recorder *r, struct rqs_step *step)
+/* What has changed besides the word at @passed, which has been told. */
+static void add_words(struct recorder *r, struct rqs_step *step, const volatile void *passed)
 {
 	for (size_t k = 0; k < sizeof(r->region) / sizeof(r->region[0]); k++) {
 		struct region *region = &r->region[k];
@@ -257,6 +261,8 @@ static void add_words(struct recorder *r, struct rqs_step *step)
 				continue;
 			if (thing.type == RQS_T_LINK && at + 8 <= region->bytes)
 				size = 8;
+			if (region->base + at == passed)
+				continue;
 			memcpy(&before, region->before + at, size);
 			after = rqs_thing_value(region->base + at, thing.type);
 			add_change(step, thing.is_named || !k ? RQS_LINE_VALUE : RQS_LINE_POINT,
@@ -298,7 +304,7 @@ static void look_around(struct recorder *r, struct rqs_step *step)
 	size_t mutexes = 0;
 
 	for (uint32_t i = 0; i < to->n_tasks; i++) {
-		rqs_task_text(i, r->call[i], text, sizeof(text));
+		step->state[i] = (uint8_t)rqs_task_text(i, r->call[i], text, sizeof(text));
 		step->task[i] = copy_of(text);
 		rqs_prio_text(rqs_world->tasks[i].prio, text, sizeof(text));
 		step->prio[i] = copy_of(text);
@@ -319,7 +325,7 @@ static void look_for_broken(struct recorder *r, struct rqs_step *step)
 {
 	char raw[sizeof(rqs_violation.text)], text[LINE];
 
-	if (!rqs_end_to_end || r->is_broken || rqs_violation.found)
+	if (r->is_broken || rqs_violation.found)
 		return;
 	r->is_broken = rqs_broken_invariant(r->to->scenario, raw);
 	if (!r->is_broken)
@@ -363,6 +369,7 @@ static void after_step(struct recorder *r, struct rqs_choice choice)
 {
 	struct rqs_step unused = {.choice = choice};
 	struct rqs_step *step;
+	const volatile void *passed = NULL;
 	char text[LINE];
 
 	if (r->learning) {
@@ -370,18 +377,20 @@ static void after_step(struct recorder *r, struct rqs_choice choice)
 			if (!notes[i].call)
 				rqs_describe_learn(&notes[i].event);
 		}
-		add_words(r, &unused);
+		add_words(r, &unused, NULL);
 		return;
 	}
 	step = new_step(r->to, choice);
 	rqs_describe_look();
 	add_kind(step);
 	if (choice.kind == RQS_RUN) {
+		if (is_word(r->next[choice.task].kind))
+			passed = r->next[choice.task].addr;
 		add_point(r, step);
 		add_notes(r, step);
 		r->next[choice.task] = rqs_place;
 	}
-	add_words(r, step);
+	add_words(r, step, passed);
 	add_status(r, step);
 	place_text(&r->next[choice.task], text, sizeof(text));
 	if (rqs_world->tasks[choice.task].status == RQS_READY && *text && !rqs_violation.found)
@@ -457,6 +466,20 @@ static void choose_words(struct recorder *r)
 	}
 }
 
+/* Who is asleep when it begins has told what it sleeps in. */
+static void look_at_sleepers(struct recorder *r)
+{
+	for (size_t i = 0; i < note_count; i++) {
+		uint32_t task = notes[i].event.tid - RQS_FIRST_TID;
+
+		if (notes[i].call || notes[i].event.id != RQPI_EV_CALL || task >= r->to->n_tasks ||
+		    rqs_world->tasks[task].status != RQS_ASLEEP)
+			continue;
+		call_text(&notes[i].event, r->call[task], sizeof(r->call[task]));
+		r->next[task].kind = RQS_AT_SLEEP;
+	}
+}
+
 static void begin_recording(struct recorder *r)
 {
 	struct rqs_step *beginning;
@@ -469,6 +492,7 @@ static void begin_recording(struct recorder *r)
 		rqs_prio_text(rqs_world->tasks[i].prio, text, sizeof(text));
 		r->to->prio[i] = copy_of(text);
 	}
+	look_at_sleepers(r);
 	beginning = new_step(r->to, (struct rqs_choice){RQS_KINDS, 0});
 	look_around(r, beginning);
 }
@@ -486,6 +510,7 @@ static long play_twice(const struct rqs_scenario *scenario, const struct rqs_pat
 	rqs_listener = note_event;
 	rqs_result_listener = note_result;
 	diverged = play(scenario, path, &r, seen);
+	note_count = 0;
 	if (rqs_world_begin(scenario)) {
 		rqs_describe_begin(scenario);
 		begin_recording(&r);

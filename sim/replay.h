@@ -26,12 +26,13 @@ struct rqs_step {
 	struct rqs_choice choice;
 	struct rqs_line *line;
 	size_t lines;
-	char *next;		/* what the task is about to do; NULL: nothing */
-	char *broken;		/* the invariant that does not hold from now on; NULL: none */
-	char *task[RQS_TASKS];	/* what each is doing */
-	char *prio[RQS_TASKS];	/* as the engine wants it to run */
-	char *mutex[RQS_TASKS]; /* the rt_mutexes in use; NULL: no more */
-	char **value;		/* of each word of the recording */
+	char *next;		  /* what the task is about to do; NULL: nothing */
+	char *broken;		  /* the invariant that does not hold from now on; NULL: none */
+	char *task[RQS_TASKS];	  /* what each is doing */
+	uint8_t state[RQS_TASKS]; /* the same, enum rqs_doing */
+	char *prio[RQS_TASKS];	  /* as the engine wants it to run */
+	char *mutex[RQS_TASKS];	  /* the rt_mutexes in use; NULL: no more */
+	char **value;		  /* of each word of the recording */
 };
 
 struct rqs_watched {

@@ -50,16 +50,16 @@ struct table {
 	char number[48]; /* of the step, until it has been printed */
 };
 
-/* How much of @text goes into @width columns: up to a blank, if there is one. */
+/* How much of @text goes into @width columns: as far as it can be broken, if it can. */
 static size_t fitting(const char *text, size_t width)
 {
 	size_t length = strlen(text), at = width;
 
 	if (length <= width)
 		return length;
-	while (at > width / 2 && text[at] != ' ')
+	while (at > width / 3 && text[at] != ' ' && !strchr("(,.|", text[at - 1]))
 		at--;
-	return at > width / 2 ? at : width;
+	return at > width / 3 ? at : width;
 }
 
 static void print_row(struct table *t, uint32_t column, const char *text, size_t length, int indent)
@@ -125,11 +125,18 @@ static size_t end_of_block(const struct rqs_recording *r, size_t at, bool every_
 	return end;
 }
 
+/* A loop looks at the same word again and again. */
+static bool is_told_again(const struct rqs_line *line, const struct rqs_line *before)
+{
+	return before && line->kind == RQS_LINE_LOOK && !strcmp(line->text, before->text);
+}
+
 static void print_block(struct table *t, const struct rqs_recording *r, size_t at, size_t end,
 			bool every_step)
 {
 	uint32_t column = r->step[at].choice.task;
 	const struct rqs_step *last = &r->step[end - 1];
+	const struct rqs_line *before = NULL;
 	bool is_empty = true;
 	char text[TEXT];
 
@@ -141,15 +148,15 @@ static void print_block(struct table *t, const struct rqs_recording *r, size_t a
 		for (size_t k = 0; k < r->step[i].lines; k++) {
 			const struct rqs_line *line = &r->step[i].line[k];
 
-			if (!every_step && !rqs_is_told(line->kind))
+			if (!every_step &&
+			    (!rqs_is_told(line->kind) || is_told_again(line, before)))
 				continue;
+			before = line;
 			print_cell(t, column, line->text);
 			is_empty = false;
 		}
 	}
-	if (is_empty && every_step)
-		print_cell(t, column, "begins");
-	else if (last->next && !every_step) {
+	if (last->next && !every_step) {
 		snprintf(text, sizeof(text), "... before it %s", last->next);
 		print_cell(t, column, text);
 	} else if (is_empty) {
@@ -191,6 +198,10 @@ void rqs_print_timeline(FILE *out, const struct rqs_recording *r, bool every_ste
 	if (t.width < COLUMN_MIN)
 		t.width = COLUMN_MIN;
 	print_head(&t, r);
+	for (uint32_t i = 0; i < r->n_tasks; i++) {
+		if (r->step[0].state[i] == RQS_DOES_SLEEP)
+			print_cell(&t, i, r->step[0].task[i]);
+	}
 	for (size_t at = 1; at < r->steps; at = end) {
 		end = end_of_block(r, at, every_step);
 		print_block(&t, r, at, end, every_step);

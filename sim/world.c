@@ -464,6 +464,14 @@ static void lay_out(const struct rqs_scenario *scenario, uint32_t n_tasks)
 	rqs_world->used -= (uint32_t)sizeof(struct rqs_task);
 }
 
+/* As far as it comes alone. */
+static void go_to_sleep(struct rqs_task *t)
+{
+	t->started = 1;
+	while (t->status == RQS_READY && !rqs_violation.found)
+		run(t);
+}
+
 bool rqs_world_begin(const struct rqs_scenario *scenario)
 {
 	const struct rqs_actor first = {.fn = set_up, .prio = RQPI_PRIO_NICE(0)};
@@ -484,6 +492,8 @@ bool rqs_world_begin(const struct rqs_scenario *scenario)
 	for (uint32_t i = 0; i < n; i++)
 		spawn(i, &scenario->actors[i]);
 	rqs_world->n_tasks = n;
+	for (uint32_t i = 0; i < scenario->asleep; i++)
+		go_to_sleep(&rqs_world->tasks[i]);
 	rqs_watch(begin);
 	return !rqs_violation.found;
 }
