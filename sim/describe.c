@@ -5,6 +5,8 @@
  * Called by replay.c. A planted bug may have left anything in the engine's structures: no tree and no
  * list is walked here, only the tasks and their PI states, of which it is known where they are.
  */
+#include "sim/user_sim.h" /* first: what user.h is to know */
+
 #include "sim/describe.h"
 
 #include <ctype.h>
@@ -227,7 +229,7 @@ static void name_of_marked(uintptr_t addr, struct rqs_thing *thing)
 	size_t index = (addr - channels) / sizeof(struct rqu_chan);
 	const struct field *f = NULL;
 
-	if (channels && addr >= channels)
+	if (channels && addr >= channels && index < RQU_CHUNK)
 		f = field_at(channel_fields, COUNT_OF(channel_fields), into);
 	thing->is_named = f != NULL;
 	thing->is_inner = true;

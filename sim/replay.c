@@ -143,11 +143,15 @@ static void add_event(struct recorder *r, struct rqs_step *step, const struct rq
 static void add_notes(struct recorder *r, struct rqs_step *step)
 {
 	for (size_t i = 0; i < note_count; i++) {
-		if (notes[i].call)
-			add_line(step, RQS_LINE_CALL, NULL, "%s = %ld", notes[i].call,
-				 notes[i].got);
-		else
+		char event[LINE];
+
+		if (!notes[i].call) {
 			add_event(r, step, &notes[i].event);
+			continue;
+		}
+		snprintf(event, sizeof(event), "program: %s returned %ld", notes[i].call,
+			 notes[i].got);
+		add_line(step, RQS_LINE_CALL, event, "%s = %ld", notes[i].call, notes[i].got);
 	}
 }
 
@@ -232,13 +236,17 @@ static void add_point(struct recorder *r, struct rqs_step *step)
 static void add_kind(struct rqs_step *step)
 {
 	static const char *const what[RQS_KINDS] = {
-	    [RQS_TIMER] = "its deadline comes",	     [RQS_SIGNAL] = "a signal comes for it",
-	    [RQS_CANCEL] = "it is cancelled",	     [RQS_KILL] = "it is killed",
-	    [RQS_START] = "it is there from now on", [RQS_FAULT] = "its page is away",
+	    [RQS_TIMER] = "timer: its deadline comes",
+	    [RQS_SIGNAL] = "signal: one with a handler comes for it",
+	    [RQS_CANCEL] = "cancel: it is cancelled",
+	    [RQS_KILL] = "kill: it is killed",
+	    [RQS_START] = "start: it is there from now on",
+	    [RQS_FAULT] = "fault: its page is away",
 	};
+	const char *event = what[step->choice.kind];
 
-	if (what[step->choice.kind])
-		add_line(step, RQS_LINE_STATUS, NULL, "%s", what[step->choice.kind]);
+	if (event)
+		add_line(step, RQS_LINE_STATUS, event, "%s", strchr(event, ' ') + 1);
 }
 
 /* ---------------------------------------------------------------- words and tasks */
@@ -291,9 +299,9 @@ static void add_status(struct recorder *r, struct rqs_step *step)
 	if (step->choice.kind != RQS_RUN)
 		return;
 	if (rqs_world->tasks[step->choice.task].status == RQS_ASLEEP)
-		add_line(step, RQS_LINE_STATUS, NULL, "sleeps");
+		add_line(step, RQS_LINE_STATUS, "schedule: it sleeps", "sleeps");
 	else if (rqs_world->tasks[step->choice.task].status == RQS_ENDED)
-		add_line(step, RQS_LINE_STATUS, NULL, "ends");
+		add_line(step, RQS_LINE_STATUS, "exit: it ends", "ends");
 }
 
 /* How things are now. */

@@ -219,13 +219,11 @@ void rqs_print_trace(FILE *out, const struct rqs_recording *r)
 		uint32_t task = step->choice.task;
 
 		for (size_t k = 0; k < step->lines; k++) {
-			const struct rqs_line *line = &step->line[k];
-			bool comes_to_it = k == 0 && step->choice.kind != RQS_RUN;
+			const char *event = step->line[k].event;
 
-			if (line->event || comes_to_it)
+			if (event)
 				fprintf(out, "%8c-%-5u %03u  %5zuus : %s\n", 'a' + (char)task,
-					RQS_FIRST_TID + task, task, i,
-					line->event ? line->event : line->text);
+					RQS_FIRST_TID + task, task, i, event);
 		}
 		if (step->broken)
 			fprintf(out, "%*s %5zuus : *** %s\n", 19, "", i, step->broken);

@@ -15,9 +15,9 @@ void rqs_print_timeline(FILE *out, const struct rqs_recording *recording, bool e
 			int width);
 
 /*
- * The engine's events alone, in the layout of the traces of 2009: the task and its tid, its CPU,
- * the time, which is the number of the step, and "function: text". The invariant that is broken on
- * the way is named where that happens.
+ * The engine's events, and what the program sees, in the layout of the traces of 2009: the task and
+ * its tid, its CPU, the time, which is the number of the step, and "function: text". The invariant
+ * that is broken on the way is named where that happens.
  */
 void rqs_print_trace(FILE *out, const struct rqs_recording *recording);
 

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""docs/bugs.md: every bug that can be planted into the checker, as a story with its shortest trace.
+
+bugs_doc.py: has every mutant of sim/meson.build its story and its section? Says "ok - RULE" or
+"not ok - RULE", as tidy.py does; exit status 0, 1 something is missing, 2 cannot look.
+
+bugs_doc.py --update BUILD: writes docs/bugs.md. The stories stand in the heads of the patches, below
+"Story:", where a bug is known from below "Source:"; the traces are what the programs of BUILD print.
+A bug that BUILD has no program for is an error.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import textwrap
+
+import tree
+
+DOCUMENT = "docs/bugs.md"
+MESON = "sim/meson.build"
+MODES = ("bfs", "up", "random")  # as `rqpi check --mutants` tries them
+SECONDS = 60
+TRACE_LINES = 22  # at most, of a trace: what comes before is left out
+MUTANT = re.compile(r"^  '(\w+)': \['((?:engine|user|sys)/[^']+)'(?:, '([^']*/[^']*)')?", re.M)
+FIELD = re.compile(r"^(\w+): *((?:.*\n)(?: .*\n)*)", re.M)
+FOUND = re.compile(r"^VIOLATION in (\w+), (\d+) steps?: ([^:]+): (.*)$", re.M)
+TRACE = re.compile(r"^ +(?:[a-z]-\d+ +\d{3} )? +\d+us : ")
+TOKEN = re.compile(r"^  rqpi check --replay (\S+)$", re.M)
+
+HEAD = """# The bugs that can be planted
+
+Each of these bugs can be built into the checker, and has to be found by it (docs/checker.md, "Planted
+bugs"). Many of them are known from elsewhere; the others were made up to see whether a rule is looked
+for at all. A story says what happens, then comes the end of the shortest path to it, as the checker
+prints it: the task and its tid, its CPU, the time, which is the number of the step, and what the
+function did. `X.rt` is the rt_mutex behind the futex word `X`.
+
+This page is written by `scripts/bugs_doc.py --update build`, from the heads of the patches and the
+output of the programs, here built with {compiler}. Another compiler may lead to another path.
+
+"""
+
+
+def mutants():
+    """[(name, file that is broken, its patch)], as the build has them."""
+    found = []
+    for name, source, patch in MUTANT.findall(tree.read(MESON)):
+        path = os.path.normpath(os.path.join("sim", f"{patch or 'mutants/' + name}.patch"))
+        found.append((name, f"src/{source}", path))
+    return found
+
+
+def head_of(patch):
+    """{field: text} of the lines before the patch itself."""
+    head = re.split(r"^--- ", tree.read(patch), maxsplit=1, flags=re.M)[0]
+    return {field: " ".join(text.split()) for field, text in FIELD.findall(head)}
+
+
+def check():
+    report = tree.Report()
+    known = mutants()
+    report.rule(f"{MESON} has mutants", [] if known else [f"{MESON}: none was found"])
+    report.rule("every planted bug has its story",
+                [f"{patch}: no Story: for {name}" for name, _, patch in known
+                 if not head_of(patch).get("Story")])
+    sections = set(re.findall(r"^## (\w+)$", tree.read(DOCUMENT), re.M))
+    names = {name for name, _, _ in known}
+    again = "scripts/bugs_doc.py --update writes it"
+    report.rule(f"every planted bug has its section in {DOCUMENT}",
+                [f"{DOCUMENT}: no section {name}; {again}" for name in sorted(names - sections)])
+    report.rule(f"{DOCUMENT} has no other sections",
+                [f"{DOCUMENT}: {name} is no planted bug; {again}"
+                 for name in sorted(sections - names)])
+    return 1 if report.failed else 0
+
+
+def play(program):
+    """What the program of a mutant says when it has found its bug, and in which order."""
+    for mode in MODES:
+        done = subprocess.run(
+            [program, "--suite=mutant", f"--mode={mode}", "--executions=0", f"--seconds={SECONDS}"],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=10 * SECONDS)
+        found = FOUND.search(done.stdout)
+        if done.returncode == 1 and found:
+            return mode, found, done.stdout
+    raise ValueError(f"{program}: has not found its bug")
+
+
+def trace_of(output):
+    lines = [line.rstrip() for line in output.split("\n") if TRACE.match(line)]
+    left = len(lines) - TRACE_LINES
+    if left > 1:
+        lines = [f"       ... {left} lines"] + lines[left:]
+    return [re.sub(r"^  ", "", line) for line in lines]
+
+
+def sentence(text):
+    return text if text.endswith(".") else text + "."
+
+
+def section(name, source, patch, program):
+    mode, found, output = play(program)
+    head = head_of(patch)
+    scenario, steps, oracle, text = found.groups()
+    token = TOKEN.search(output).group(1)
+    order = {"bfs": "breadth first", "up": "on one CPU", "random": "by lot, made smaller"}[mode]
+    known = head.get("Source", "")
+    what = [f"Known from: {sentence(known)}" if known else "Made up for the purpose.",
+            f"Broken is `{source}` ([the patch](../{patch})).",
+            f"Found in `{scenario}`, {order}, in {steps} steps."]
+    ending = re.search(r"^" + re.escape(oracle) + r": .*$", output, re.M)
+    last = ending.group(0) if ending else f"{oracle}: {text}"
+    lines = [f"## {name}", "", *textwrap.wrap(head["Story"], 110), "",
+             *textwrap.wrap(" ".join(what), 110), "", "```", *trace_of(output),
+             *textwrap.wrap(last, 110, subsequent_indent="  "), "```", "",
+             f"    rqpi check --mutant {name} --replay '{token}'", ""]
+    row = f"| [{name}](#{name}) | {known or 'made up'} | `{scenario}` | {steps} | {oracle} |"
+    return row, lines
+
+
+def compiler_of(build):
+    path = os.path.join(build, "meson-info", "intro-compilers.json")
+    with open(path, encoding="utf-8") as stream:
+        compiler = json.load(stream)["host"]["c"]
+    return f"{compiler['id']} {compiler['version']}"
+
+
+def update(build):
+    rows, sections = [], []
+    for name, source, patch in mutants():
+        program = os.path.join(build, "sim", f"rqpi-check-{name}")
+        row, lines = section(name, source, patch, program)
+        rows.append(row)
+        sections += lines
+        print(f"{name}: {row.split('|')[-3].strip()} steps", flush=True)
+    table = ["| bug | known from | found in | steps | by |", "| --- | --- | --- | --- | --- |", *rows]
+    with open(os.path.join(tree.ROOT, DOCUMENT), "w", encoding="utf-8") as stream:
+        stream.write(HEAD.format(compiler=compiler_of(build)))
+        stream.write("\n".join([*table, "", *sections]).rstrip() + "\n")
+    return 0
+
+
+def main():
+    if sys.argv[1:2] == ["--update"] and len(sys.argv) == 3:
+        return update(sys.argv[2])
+    if sys.argv[1:]:
+        print(__doc__, file=sys.stderr)
+        return 2
+    return check()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        print(f"bugs_doc: {error}", file=sys.stderr)
+        sys.exit(2)
