@@ -131,7 +131,7 @@ refused "races are looked for" --races two_lockers --mode=bfs
 ok $? "--races with an order that does not play one execution after the other is refused"
 
 if [ -x "$RQPI_CHECK_DIR/rqpi-check-race_unpin_relaxed" ]; then
-	check 1 --mutant=race_unpin_relaxed signal_meets_the_next_wait --executions=0 --seconds=20 &&
+	check 1 --mutant=race_unpin_relaxed --suite=mutant --executions=0 --seconds=9 &&
 		grep -q "race: write of first_chunk+[0-9]* by a in lend, .* read by b" "$dir/out"
 	ok $? "a race is found, and told with both places: status 1"
 	token=$(sed -n 's/.*--replay //p' "$dir/out")
