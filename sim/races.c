@@ -29,7 +29,8 @@
 enum {
 	LANES = 8, /* tasks, and the one that sets up; as many as are compared at a time */
 	WORD = 4,  /* bytes that are one location: no two tasks share such a word by its bytes */
-	WORDS = 1 << 17,
+	OTHER = 1 << 17, /* from here on: what the other address space has for itself */
+	WORDS = OTHER + (1 << 15),
 };
 
 _Static_assert(RQS_TASKS < LANES, "a lane for each task");
@@ -49,6 +50,7 @@ static uint32_t code[WORDS][RQS_WAYS][LANES];
 
 static struct clocks known[LANES]; /* what each task knows; its own lane is its time */
 static int me = -1;		   /* the task that runs */
+static bool in_other;		   /* it is of the other address space */
 static struct rqs_memory arena;
 static struct rqs_memory marked; /* RQB_STATE */
 
@@ -65,30 +67,34 @@ static const struct {
 
 /* ---------------------------------------------------------------- places */
 
+static bool is_in(uintptr_t addr, const void *memory, size_t bytes)
+{
+	return addr - (uintptr_t)memory < bytes;
+}
+
+static bool is_programs(uintptr_t addr)
+{
+	const struct rqs_world *w = rqs_world;
+
+	return is_in(addr, w->program, (size_t)((char *)w->tasks - (char *)w->program));
+}
+
 /* The cell of @addr, -1: nobody shares it. */
 static long cell_of(const volatile void *addr)
 {
 	uintptr_t at = (uintptr_t)addr - (uintptr_t)arena.base;
+	long first = 0;
 
-	if (at < arena.bytes)
-		return (long)(at / WORD);
+	if (at < arena.bytes) {
+		if (in_other && rqs_own_memory() && is_programs((uintptr_t)addr))
+			first = OTHER;
+		return first + (long)(at / WORD);
+	}
 	at = (uintptr_t)addr - (uintptr_t)marked.base;
-	if (at < marked.bytes)
-		return (long)((arena.bytes + at) / WORD);
-	return -1;
-}
-
-static uintptr_t address_of(long cell)
-{
-	size_t at = (size_t)cell * WORD;
-
-	return at < arena.bytes ? (uintptr_t)arena.base + at
-				: (uintptr_t)marked.base + (at - arena.bytes);
-}
-
-static bool is_in(uintptr_t addr, const void *memory, size_t bytes)
-{
-	return addr - (uintptr_t)memory < bytes;
+	if (at >= marked.bytes)
+		return -1;
+	/* Of the other space there are no stacks, so this is behind all of the program's. */
+	return (in_other ? WORDS : OTHER) - (long)((marked.bytes - at + WORD - 1) / WORD);
 }
 
 static void name_in_task(uintptr_t addr, const struct rqs_task *t, char *text, size_t size)
@@ -124,7 +130,7 @@ static void name_place(uintptr_t addr, char *text, size_t size)
 	if (is_in(addr, marked.base, marked.bytes)) {
 		in = rqs_symbol(addr, name, sizeof(name));
 		snprintf(text, size, "%s+%zu", name, in);
-	} else if (is_in(addr, w->program, (size_t)((char *)w->tasks - (char *)w->program))) {
+	} else if (is_programs(addr)) {
 		snprintf(text, size, "the program's memory+%zu",
 			 (size_t)(addr - (uintptr_t)w->program));
 	} else {
@@ -134,7 +140,8 @@ static void name_place(uintptr_t addr, char *text, size_t size)
 
 /* ---------------------------------------------------------------- races */
 
-static void report(long cell, enum rqs_way way, uintptr_t pc, int other, enum rqs_way earlier)
+static void report(long cell, uintptr_t addr, enum rqs_way way, uintptr_t pc, int other,
+		   enum rqs_way earlier)
 {
 	static const char *const names[RQS_WAYS] = {
 	    [RQS_READ] = "read",
@@ -144,7 +151,7 @@ static void report(long cell, enum rqs_way way, uintptr_t pc, int other, enum rq
 	};
 	char place[64], here[40], there[40];
 
-	name_place(address_of(cell), place, sizeof(place));
+	name_place(addr, place, sizeof(place));
 	(void)rqs_symbol(pc, here, sizeof(here));
 	(void)rqs_symbol(rqs_program_base() + code[cell][earlier][other], there, sizeof(there));
 	rqs_fail("race", "%s of %s by %c in %s, unordered with the earlier %s by %c in %s",
@@ -152,7 +159,7 @@ static void report(long cell, enum rqs_way way, uintptr_t pc, int other, enum rq
 }
 
 /* One word. What has been looked at since the last step of the clock need not be again. */
-static void look(long cell, enum rqs_way way, uintptr_t pc)
+static void look(long cell, uintptr_t addr, enum rqs_way way, uintptr_t pc)
 {
 	const struct clocks *mine = &known[me];
 
@@ -167,7 +174,7 @@ static void look(long cell, enum rqs_way way, uintptr_t pc)
 			later |= theirs->of[t] > mine->of[t];
 		for (int t = 0; later && t < LANES; t++) {
 			if (theirs->of[t] > mine->of[t]) {
-				report(cell, way, pc, t, with);
+				report(cell, addr, way, pc, t, with);
 				return;
 			}
 		}
@@ -184,8 +191,8 @@ void rqs_race_access(const volatile void *addr, size_t bytes, enum rqs_way way, 
 	if (me < 0 || !bytes || (cell = cell_of(addr)) < 0)
 		return;
 	last = cell_of((const volatile char *)addr + bytes - 1);
-	for (; cell <= last; cell++)
-		look(cell, way, (uintptr_t)pc - 1);
+	for (uintptr_t at = (uintptr_t)addr; cell <= last; cell++, at += WORD)
+		look(cell, at, way, (uintptr_t)pc - 1);
 }
 
 /* ---------------------------------------------------------------- edges */
@@ -295,6 +302,7 @@ static void begin(void)
 static void runs(int task)
 {
 	me = task;
+	in_other = task >= 0 && rqs_world->tasks[task].space;
 }
 
 /* As weak as a kernel's own copy of a word may be. */

@@ -15,6 +15,7 @@
 
 #include "sim/pthread_sim.h"
 #include "sim/scenario.h"
+#include "sim/watch.h"
 
 extern char rqs_state_begin[] __asm__("__start_rqs_state");
 extern char rqs_state_end[] __asm__("__stop_rqs_state");
@@ -94,7 +95,11 @@ void rqs_fork(int actor)
 	if (t->space || child->status != RQS_NONE)
 		rqs_fail("setup", "%c cannot fork %c", rqs_name(t), rqs_name(child));
 	rqs_yield();
+	/* It is not the task that reads all that. */
+	rqs_watch(runs, -1);
 	copy_to_other();
+	rqs_watch(runs, (int)(t - rqs_world->tasks));
+	rqs_watch(release, child);
 	/* The thread-local variables of the one thread that comes through, where it has them. */
 	child->self = t->self;
 	if (child->self.robust)
@@ -105,5 +110,6 @@ void rqs_fork(int actor)
 
 void rqs_begin_child(void)
 {
+	rqs_watch(acquire, rqs_running());
 	in_child();
 }

@@ -10,7 +10,7 @@ struct chain {
 	uint32_t lock[4]; /* PI futexes, always locked in this order but where a circle is meant */
 	struct rqpi_rt_mutex rt;
 	struct rqs_room room;
-	int told; /* how many have been told of a circle */
+	uint64_t told; /* how many have been told of a circle */
 	int served;
 	int order;
 };
@@ -34,7 +34,8 @@ static void go_round(void)
 	if (!rqb_cas_acq(next, 0, RQS_TID))
 		ret = rqs_futex(next, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
 	rqs_claim(!ret || ret == -EDEADLK, "LOCK_PI: got it, or EDEADLK");
-	C->told += ret != 0;
+	if (ret)
+		rqb_count(&C->told);
 	if (!ret)
 		unlock_word(next);
 	unlock_word(&C->lock[me]);
