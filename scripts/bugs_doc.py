@@ -5,9 +5,9 @@
 bugs_doc.py: has every mutant of sim/meson.build its story and its section? Says "ok - RULE" or
 "not ok - RULE", as tidy.py does; exit status 0, 1 something is missing, 2 cannot look.
 
-bugs_doc.py --update BUILD: writes docs/bugs.md. The stories stand in the heads of the patches, below
-"Story:", where a bug is known from below "Source:"; the traces are what the programs of BUILD print.
-A bug that BUILD has no program for is an error.
+bugs_doc.py --update BUILD: writes docs/bugs.md. The stories stand in the heads of the patches,
+below "Story:", where a bug is known from below "Source:"; the traces are what the programs of BUILD
+print. A bug that BUILD has no program for is an error.
 """
 
 import json
@@ -32,11 +32,11 @@ TOKEN = re.compile(r"^  rqpi check --replay (\S+)$", re.M)
 
 HEAD = """# The bugs that can be planted
 
-Each of these bugs can be built into the checker, and has to be found by it (docs/checker.md, "Planted
-bugs"). Many of them are known from elsewhere; the others were made up to see whether a rule is looked
-for at all. A story says what happens, then comes the end of the shortest path to it, as the checker
-prints it: the task and its tid, its CPU, the time, which is the number of the step, and what the
-function did. `X.rt` is the rt_mutex behind the futex word `X`.
+Each of these bugs can be built into the checker, and has to be found by it (docs/checker.md,
+"Planted bugs"). Many of them are known from elsewhere; the others were made up to see whether a
+rule is looked for at all. A story says what happens, then comes the end of the shortest path to it,
+as the checker prints it: the task and its tid, its CPU, the time, which is the number of the step,
+and what the function did. `X.rt` is the rt_mutex behind the futex word `X`.
 
 This page is written by `scripts/bugs_doc.py --update build`, from the heads of the patches and the
 output of the programs, here built with {compiler}. Another compiler may lead to another path.
@@ -101,6 +101,10 @@ def sentence(text):
     return text if text.endswith(".") else text + "."
 
 
+def wrap(text):
+    return textwrap.wrap(text, 110, break_long_words=False, break_on_hyphens=False)
+
+
 def section(name, source, patch, program):
     mode, found, output = play(program)
     head = head_of(patch)
@@ -113,8 +117,8 @@ def section(name, source, patch, program):
             f"Found in `{scenario}`, {order}, in {steps} steps."]
     ending = re.search(r"^" + re.escape(oracle) + r": .*$", output, re.M)
     last = ending.group(0) if ending else f"{oracle}: {text}"
-    lines = [f"## {name}", "", *textwrap.wrap(head["Story"], 110), "",
-             *textwrap.wrap(" ".join(what), 110), "", "```", *trace_of(output),
+    lines = [f"## {name}", "", *wrap(head["Story"]), "",
+             *wrap(" ".join(what)), "", "```", *trace_of(output),
              *textwrap.wrap(last, 110, subsequent_indent="  "), "```", "",
              f"    rqpi check --mutant {name} --replay '{token}'", ""]
     row = f"| [{name}](#{name}) | {known or 'made up'} | `{scenario}` | {steps} | {oracle} |"
@@ -122,24 +126,29 @@ def section(name, source, patch, program):
 
 
 def compiler_of(build):
-    path = os.path.join(build, "meson-info", "intro-compilers.json")
-    with open(path, encoding="utf-8") as stream:
-        compiler = json.load(stream)["host"]["c"]
-    return f"{compiler['id']} {compiler['version']}"
+    """"gcc 12.2.0", of whatever has built the first file."""
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as stream:
+        command = json.load(stream)[0]["command"].split()
+    compiler = command[1] if os.path.basename(command[0]) == "ccache" else command[0]
+    said = subprocess.run([compiler, "--version"], stdout=subprocess.PIPE, text=True,
+                          check=True).stdout
+    name = "clang" if "clang" in said else "gcc"
+    return f"{name} {re.search(r'[0-9]+[.][0-9]+[.][0-9]+', said).group(0)}"
 
 
 def update(build):
     rows, sections = [], []
+    head = HEAD.format(compiler=compiler_of(build))
     for name, source, patch in mutants():
         program = os.path.join(build, "sim", f"rqpi-check-{name}")
         row, lines = section(name, source, patch, program)
         rows.append(row)
         sections += lines
         print(f"{name}: {row.split('|')[-3].strip()} steps", flush=True)
-    table = ["| bug | known from | found in | steps | by |", "| --- | --- | --- | --- | --- |", *rows]
+    table = ["| bug | known from | found in | steps | by |", "| --- | --- | --- | --- | --- |"]
     with open(os.path.join(tree.ROOT, DOCUMENT), "w", encoding="utf-8") as stream:
-        stream.write(HEAD.format(compiler=compiler_of(build)))
-        stream.write("\n".join([*table, "", *sections]).rstrip() + "\n")
+        stream.write(head)
+        stream.write("\n".join([*table, *rows, "", *sections]).rstrip() + "\n")
     return 0
 
 

@@ -37,6 +37,8 @@ INCLUDES = {
     # The preload of the engine: above the host port, not above the user half.
     "src/shim/futex_shim.c": ["src/host/", "src/base/", *ENGINE_API, PUBLIC + "host.h"],
     "sim/": [PUBLIC, "src/base/", "src/sys/", "src/user/user.h"],
+    # What the engine's and the library's memory is called in a report.
+    "sim/describe.c": ["sim/", PUBLIC, "src/base/", "src/sys/", "src/user/", "src/engine/rqk.h"],
     "bench/": [PUBLIC, "src/sys/sys.h", "src/base/", "tools/rqpi/"],
     "tools/rqpi/": [PUBLIC, "bench/", "src/base/"],
     "tests/": EVERYTHING,

@@ -176,6 +176,7 @@ step_layers() {
 step_manual() {
 	check 'manual pages: mandoc has nothing to say' mandoc -T lint -W warning man/*.[1-9]
 	rules docs scripts/posix_doc.py
+	rules bugs scripts/bugs_doc.py
 	rules vectors scripts/vector_rules.py
 }
 

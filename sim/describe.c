@@ -2,8 +2,9 @@
 /*
  * describe.c - memory of the machine in words. See describe.h.
  *
- * Called by replay.c. A planted bug may have left anything in the engine's structures: no tree and no
- * list is walked here, only the tasks and their PI states, of which it is known where they are.
+ * Called by replay.c. A planted bug may have left anything in the engine's structures: no tree
+ * and no list is walked here, only the tasks and their PI states, of which it is known where they
+ * are.
  */
 #include "sim/user_sim.h" /* first: what user.h is to know */
 
@@ -216,6 +217,8 @@ static void name_in_task(uint32_t i, uintptr_t addr, struct rqs_thing *thing)
 		thing->type = f->type;
 	if (f)
 		snprintf(thing->name, sizeof(thing->name), "%c %s", 'a' + (char)i, f->name);
+	else if (addr == (uintptr_t)task_of(i))
+		snprintf(thing->name, sizeof(thing->name), "task %c", 'a' + (char)i);
 	else if (lies_in(addr, &rqs_world->tasks[i].robust, sizeof(struct rqu_robust_head)))
 		snprintf(thing->name, sizeof(thing->name), "robust list of %c", 'a' + (char)i);
 	else

@@ -1,20 +1,24 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""A text file as a C string literal, to be included where one is expected.
+"""Text files as C strings: page.css becomes rqs_page_css.
 
-embed.py FILE OUTPUT
+embed.py OUTPUT FILE...
 """
 
+import os
 import sys
 
 
 def main():
-    with open(sys.argv[1], encoding="utf-8") as file:
-        lines = file.read().split("\n")
-    with open(sys.argv[2], "w", encoding="utf-8") as out:
-        for line in lines[:-1]:
-            escaped = line.replace("\\", "\\\\").replace('"', '\\"').replace("?", "\\?")
-            out.write('"' + escaped.replace("\t", "\\t") + '\\n"\n')
+    with open(sys.argv[1], "w", encoding="utf-8") as out:
+        for name in sys.argv[2:]:
+            symbol = "rqs_" + os.path.basename(name).replace(".", "_")
+            out.write(f"extern const char {symbol}[];\nconst char {symbol}[] =\n")
+            with open(name, encoding="utf-8") as file:
+                for line in file.read().splitlines():
+                    text = line.replace("\\", "\\\\").replace('"', '\\"').replace("\t", "\\t")
+                    out.write(f'"{text}\\n"\n')
+            out.write(";\n")
 
 
 if __name__ == "__main__":

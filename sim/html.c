@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * html.c - a recording as one page: a table that can be read as it is, and a script (page.js) that goes
- * through it step by step. See html.h.
+ * html.c - a recording as one page: a table that can be read as it is, and a script (page.js)
+ * that goes through it step by step. See html.h.
  *
  * Called by the command. The page asks for nothing: no file, no network.
  */
@@ -18,13 +18,9 @@
 
 enum { TEXT = 320, CELL = 10 /* of a lane */ };
 
-static const char style[] =
-#include "page_css.inc"
-    ;
-
-static const char script[] =
-#include "page_js.inc"
-    ;
+/* page.css and page.js, as embed.py has made strings of them. */
+extern const char rqs_page_css[];
+extern const char rqs_page_js[];
 
 /* In text and in attributes. */
 static void put(FILE *out, const char *text)
@@ -74,7 +70,7 @@ static void put_head(FILE *out, const struct rqs_recording *r)
 	      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n",
 	      out);
 	put_tagged(out, "<title>rqpi check: ", r->scenario->name, "</title>\n<style>\n");
-	fputs(style, out);
+	fputs(rqs_page_css, out);
 	put_tagged(out, "</style>\n</head>\n<body>\n<header>\n<h1>", r->scenario->name, "</h1>\n");
 	put_tagged(out, "<p class=\"dim\">", r->scenario->about, "</p>\n");
 	if (rqs_mutant) {
@@ -271,7 +267,7 @@ static void put_foot(FILE *out)
 	    "something, or a click. <code>#step-12</code> at the end of the address opens the "
 	    "page there.</p>\n</footer>\n<script>\n",
 	    out);
-	fputs(script, out);
+	fputs(rqs_page_js, out);
 	fputs("</script>\n</body>\n</html>\n", out);
 }
 

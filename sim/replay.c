@@ -2,9 +2,9 @@
 /*
  * replay.c - a path played once more, and what happened on it written down. See replay.h.
  *
- * Called by the command. Whatever a task does on its own stack must not depend on being looked at:
- * what it tells is put into a list, and made text of when the step is over. For a recording the path
- * is played twice: the first time it is only seen which words change, and what they are.
+ * Called by the command. Whatever a task does on its own stack must not depend on being looked
+ * at: what it tells is put into a list, and made text of when the step is over. For a recording
+ * the path is played twice: the first time it is only seen which words change, and what they are.
  */
 #define _GNU_SOURCE
 #include "sim/replay.h"
@@ -505,6 +505,17 @@ static void begin_recording(struct recorder *r)
 	look_around(r, beginning);
 }
 
+/* The last step has broken what the path ends with: that is said at the end. */
+static void forget_the_end(struct rqs_recording *to)
+{
+	struct rqs_step *last = to->steps ? &to->step[to->steps - 1] : NULL;
+
+	if (!last || !last->broken || !to->violation.found)
+		return;
+	free(last->broken);
+	last->broken = NULL;
+}
+
 static long play_twice(const struct rqs_scenario *scenario, const struct rqs_path *path,
 		       struct rqs_recording *to, struct rqs_hash *seen)
 {
@@ -531,6 +542,7 @@ static long play_twice(const struct rqs_scenario *scenario, const struct rqs_pat
 		free(r.region[k].changes);
 	}
 	to->violation = rqs_violation;
+	forget_the_end(to);
 	return diverged;
 }
 

@@ -62,26 +62,30 @@ struct rqs_word {
 	size_t offset;
 	enum rqs_word_kind kind;
 };
-#define RQS_WORD(type, member, kind)                  \
-	{                                             \
-#member, offsetof(type, member), kind \
+#define RQS_WORD(type, member, is)                                            \
+	{                                                                     \
+		.name = #member, .offset = offsetof(type, member), .kind = is \
 	}
 
 struct rqs_scenario {
-	const char *name;	      /* lower case and underscores */
-	const char *about;	      /* one line */
-	size_t bytes;		      /* of the program's memory */
-	const struct rqs_word *words; /* what it is made of; may be NULL */
-	uint32_t buckets;	      /* of the engine, a power of two; 0: 1 */
+	const char *name;  /* lower case and underscores */
+	const char *about; /* one line */
+	size_t bytes;	   /* of the program's memory */
+	uint32_t buckets;  /* of the engine, a power of two; 0: 1 */
 	struct rqs_actor actors[RQS_ACTORS];
-	void (*setup)(void);   /* runs alone, before all; may be NULL */
-	void (*end)(void);     /* is all as it should be, when everybody has ended? May be NULL */
-	uint32_t asleep;       /* so many of the first actors have gone to sleep when it begins */
-	const char *invariant; /* of the engine's this one alone is looked for; NULL: all */
-	bool deep;	       /* too large for the suite ci */
-	bool by_lot;	 /* too large for any: only the suite "lot" has it, for --mode=random */
-	bool own_memory; /* two address spaces: each has the program's memory for itself */
-	bool lies;	 /* it writes to words that are the futex's: I8 is not looked at */
+	void (*setup)(void); /* runs alone, before all; may be NULL */
+	void (*end)(void);   /* is all as it should be, when everybody has ended? May be NULL */
+	bool deep;	     /* too large for the suite ci */
+	bool by_lot;	     /* too large for any: only the suite "lot" has it, for --mode=random */
+	bool own_memory;     /* two address spaces: each has the program's memory for itself */
+	bool lies;	     /* it writes to words that are the futex's: I8 is not looked at */
+
+	/* What the program is made of, for reports; NULL: nobody has said. */
+	const struct rqs_word *words;
+	/* So many of the first actors have gone to sleep when it begins. */
+	uint32_t asleep;
+	/* Of the engine's invariants this one alone is looked for, "I4"; NULL: all. */
+	const char *invariant;
 };
 
 /* All of them, in scenarios/list.c; ends with NULL. */

@@ -212,18 +212,27 @@ void rqs_print_timeline(FILE *out, const struct rqs_recording *r, bool every_ste
 
 /* ---------------------------------------------------------------- as in 2009 */
 
+static void print_event(FILE *out, uint32_t task, size_t step, const char *event)
+{
+	fprintf(out, "%8c-%-5u %03u  %5zuus : %s\n", 'a' + (char)task, RQS_FIRST_TID + task, task,
+		step, event);
+}
+
 void rqs_print_trace(FILE *out, const struct rqs_recording *r)
 {
+	for (uint32_t i = 0; r->steps && i < r->n_tasks; i++) {
+		char text[TEXT];
+
+		snprintf(text, sizeof(text), "schedule: %s", r->step[0].task[i]);
+		if (r->step[0].state[i] == RQS_DOES_SLEEP)
+			print_event(out, i, 0, text);
+	}
 	for (size_t i = 1; i < r->steps; i++) {
 		const struct rqs_step *step = &r->step[i];
-		uint32_t task = step->choice.task;
 
 		for (size_t k = 0; k < step->lines; k++) {
-			const char *event = step->line[k].event;
-
-			if (event)
-				fprintf(out, "%8c-%-5u %03u  %5zuus : %s\n", 'a' + (char)task,
-					RQS_FIRST_TID + task, task, i, event);
+			if (step->line[k].event)
+				print_event(out, step->choice.task, i, step->line[k].event);
 		}
 		if (step->broken)
 			fprintf(out, "%*s %5zuus : *** %s\n", 19, "", i, step->broken);

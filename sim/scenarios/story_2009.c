@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * story_2009.c - the failure for which requeue PI was changed in 2009, and nothing else: one is asleep
- * in WAIT_REQUEUE_PI, another one requeues it onto the mutex that it holds, and unlocks. Nobody
- * waits for the mutex in any other way, so what goes wrong has come through the requeue.
+ * story_2009.c - the failure for which requeue PI was changed in 2009, and nothing else: one is
+ * asleep in WAIT_REQUEUE_PI, another one requeues it onto the mutex that it holds, and unlocks.
+ * Nobody waits for the mutex in any other way, so what goes wrong has come through the requeue.
  */
 #include "sim/scenarios/raw.h"
 
