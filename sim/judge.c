@@ -111,10 +111,8 @@ void rqs_fail_livelock(void)
 	rqs_fail("livelock", "the most urgent task goes in circles");
 }
 
-bool rqs_judge(const struct rqs_scenario *scenario, int choices)
+static bool judge(const struct rqs_scenario *scenario, int choices)
 {
-	if (rqs_violation.found)
-		return false;
 	if (!rqs_end_to_end && !check_engine(scenario))
 		return false;
 	if (choices)
@@ -125,4 +123,18 @@ bool rqs_judge(const struct rqs_scenario *scenario, int choices)
 	if (!rqs_violation.found && scenario->end)
 		scenario->end();
 	return !rqs_violation.found;
+}
+
+bool rqs_judge(const struct rqs_scenario *scenario, int choices)
+{
+	volatile bool good = false; /* a fault in judge() comes back here */
+
+	if (rqs_violation.found)
+		return false;
+	if (!sigsetjmp(rqs_judging, 0)) {
+		rqs_is_judging = true;
+		good = judge(scenario, choices);
+	}
+	rqs_is_judging = false;
+	return good;
 }

@@ -143,6 +143,9 @@ void rqs_rt_unlock(struct rqpi_rt_mutex *mutex);
 /* As sched_setscheduler(2): the priority of an actor that has not ended. */
 void rqs_set_prio(int actor, int prio);
 
+/* Does that actor sleep in the kernel now? */
+bool rqs_is_asleep(int actor);
+
 /* The priority that the engine wants @actor to run with. */
 int rqs_runs_as(int actor);
 

@@ -298,6 +298,11 @@ void rqs_set_prio(int actor, int prio)
 	rqs_deliver(t);
 }
 
+bool rqs_is_asleep(int actor)
+{
+	return rqs_world->tasks[actor].status == RQS_ASLEEP;
+}
+
 int rqs_runs_as(int actor)
 {
 	return rqs_world->tasks[actor].prio;

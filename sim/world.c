@@ -51,6 +51,8 @@ static struct rqs_task *running;
 static void *explorer;
 static bool alone; /* points are none */
 static const struct rqs_scenario *playing;
+sigjmp_buf rqs_judging;
+bool rqs_is_judging;
 
 /* What the code under test marks with RQB_STATE; the linker knows where it begins and ends. */
 extern char rqs_state_begin[] __asm__("__start_rqs_state");
@@ -94,6 +96,10 @@ static void on_fault(int sig, siginfo_t *info, void *context)
 	void *lost;
 
 	(void)context;
+	if (!running && rqs_is_judging) {
+		rqs_fail("memory", "%s at address %p", strsignal(sig), info->si_addr);
+		siglongjmp(rqs_judging, 1);
+	}
 	if (!running) {
 		psiginfo(info, "rqpi check: the checker itself has crashed");
 		_Exit(3);

@@ -22,6 +22,7 @@
 #ifndef RQS_WORLD_H
 #define RQS_WORLD_H
 
+#include <setjmp.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -209,6 +210,10 @@ void rqs_switch_space(const struct rqs_task *t);
 
 /* In a child of fork: what libc does there. */
 void rqs_begin_child(void);
+
+/* Where the explorer goes on when what it looks at is not there; while it looks. */
+extern sigjmp_buf rqs_judging;
+extern bool rqs_is_judging;
 
 /* Has each space the program's memory for itself? */
 bool rqs_own_memory(void);

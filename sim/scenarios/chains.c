@@ -7,7 +7,7 @@
 #include "src/sys/sys.h"
 
 struct chain {
-	uint32_t lock[4]; /* PI futexes, always locked in this order but where a circle is meant */
+	uint32_t lock[5]; /* PI futexes, always locked in this order but where a circle is meant */
 	struct rqpi_rt_mutex rt;
 	struct rqs_room room;
 	uint64_t told; /* how many have been told of a circle */
@@ -18,7 +18,7 @@ struct chain {
 
 static void all_free(void)
 {
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 5; i++)
 		rqs_claim(C->lock[i] == 0, "all are free in the end");
 }
 
@@ -98,6 +98,67 @@ const struct rqs_scenario rqs_raw_chain_that_changes = {
     .setup = each_has_one,
     .end = all_free,
     .deep = true,
+};
+
+/*
+ * The first task's request closes no circle: when the third one comes for what the first one has,
+ * the second one no longer waits for the third. The fifth does, so that it inherits all the same.
+ * With strict priorities the fourth comes just when the first one is on its way along the chain.
+ */
+static void third_has_two(void)
+{
+	each_has_one();
+	C->lock[3] = rqs_tid_of(3);
+	C->lock[4] = rqs_tid_of(2);
+}
+
+static void go_on_to_the_first(void)
+{
+	lock_word(&C->lock[3]);
+	unlock_word(&C->lock[3]);
+	unlock_word(&C->lock[2]);
+	lock_word(&C->lock[0]);
+	unlock_word(&C->lock[0]);
+	unlock_word(&C->lock[4]);
+}
+
+static void lock_1_with_0(void)
+{
+	lock_word(&C->lock[1]);
+	unlock_word(&C->lock[1]);
+	unlock_word(&C->lock[0]);
+}
+
+static void lock_2_with_1(void)
+{
+	lock_word(&C->lock[2]);
+	unlock_word(&C->lock[2]);
+	unlock_word(&C->lock[1]);
+}
+
+static void unlock_3(void)
+{
+	unlock_word(&C->lock[3]);
+}
+
+static void lock_4(void)
+{
+	lock_word(&C->lock[4]);
+	unlock_word(&C->lock[4]);
+}
+
+const struct rqs_scenario rqs_raw_chain_that_turns = {
+    .name = "raw_chain_that_turns",
+    .about = "the end of a chain goes on to what its begin has: nobody is told EDEADLK",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = lock_1_with_0, .prio = RQPI_PRIO_RT(40)},
+	       {.fn = lock_2_with_1, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = go_on_to_the_first, .prio = RQPI_PRIO_RT(50)},
+	       {.fn = unlock_3, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = lock_4, .prio = RQPI_PRIO_RT(5)}},
+    .setup = third_has_two,
+    .end = all_free,
+    .by_lot = true,
 };
 
 /* ---------------------------------------------------------------- what is inherited */
@@ -276,6 +337,101 @@ const struct rqs_scenario rqs_raw_raised_before_the_broadcast = {
     .end = served_as_raised,
 };
 
+static void lock_and_tell(void)
+{
+	lock();
+	P->order = P->order * 10 + rqs_me() + 1;
+	unlock();
+}
+
+/* Who sleeps on a lock that is held goes on sleeping. */
+static void raise_and_unlock(void)
+{
+	P->found = rqs_is_asleep(0) + rqs_is_asleep(1);
+	rqs_set_prio(0, RQPI_PRIO_RT(40));
+	if (P->found == 2)
+		rqs_claim(rqs_runs_as(rqs_me()) == RQPI_PRIO_RT(40), "the owner inherits what was raised");
+	unlock();
+}
+
+static void raised_is_first(void)
+{
+	rqs_claim(P->mutex == 0, "the mutex is free in the end");
+	rqs_claim(P->found < 2 || P->order == 12, "who was raised is served first");
+}
+
+const struct rqs_scenario rqs_raw_raised_before_the_unlock = {
+    .name = "raw_raised_before_the_unlock",
+    .about = "of two that sleep on a mutex the second becomes the first before it is unlocked",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_and_tell, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = lock_and_tell, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = raise_and_unlock, .prio = RQPI_PRIO_RT(10)}},
+    .setup = third_owns,
+    .end = raised_is_first,
+};
+
+/* The mutex is free: the first one owns it at once, and that is the most urgent. */
+static void broadcast_to_the_free(void)
+{
+	rqs_write(&P->seq, 1);
+	P->found = (int)rqs_futex(&P->seq, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1,
+				  (const void *)(intptr_t)INT_MAX, &P->mutex, 1);
+}
+
+static void served_as_urgent(void)
+{
+	rqs_claim(P->mutex == 0, "the mutex is free in the end");
+	rqs_claim(P->found == P->served, "whoever was found has been served");
+	rqs_claim(P->found < 2 || P->order == 21, "two that were asleep are served by urgency");
+}
+
+const struct rqs_scenario rqs_raw_broadcast_to_the_free = {
+    .name = "raw_broadcast_to_the_free",
+    .about = "two sleep in WAIT_REQUEUE_PI, a broadcast comes while nobody owns the mutex",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_asleep, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wait_asleep, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = broadcast_to_the_free, .prio = RQPI_PRIO_RT(10)}},
+    .end = served_as_urgent,
+};
+
+/* ---------------------------------------------------------------- owners that are killed */
+
+static void wait_in_time(void)
+{
+	struct timespec late = rqs_someday(rqs_me());
+	long ret = rqs_futex(&P->seq, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, &late, &P->mutex, 0);
+
+	rqs_claim(!ret || ret == -EAGAIN || ret == -ETIMEDOUT,
+		  "a timed WAIT_REQUEUE_PI returns 0, EAGAIN or ETIMEDOUT");
+	if (ret)
+		return;
+	rqs_claim((rqs_read(&P->mutex) & FUTEX_TID_MASK) == RQS_TID, "0: it owns the mutex");
+	be_inside();
+	unlock_in_kernel();
+}
+
+static void broadcast_and_be_killed(void)
+{
+	rqs_write(&P->seq, 1);
+	rqs_claim(rqs_futex(&P->seq, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1,
+			    (const void *)(intptr_t)INT_MAX, &P->mutex, 1) >= 0,
+		  "CMP_REQUEUE_PI succeeds");
+	unlock_in_kernel();
+}
+
+const struct rqs_scenario rqs_raw_requeuer_killed = {
+    .name = "raw_requeuer_killed",
+    .about = "the owner requeues two timed waiters, and may be killed at any moment",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_in_time, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wait_in_time, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = broadcast_and_be_killed, .prio = RQPI_PRIO_RT(10), .may_be_killed = true}},
+    .setup = third_owns,
+    .deep = true,
+};
+
 /* ---------------------------------------------------------------- of the host */
 
 static void make_rt(void)
@@ -346,6 +502,7 @@ static void lock_plain(void)
 static void unlock_plain(void)
 {
 	rqs_write(&R->word, 0);
+	(void)rqs_read(&R->served); /* it may be killed here */
 	rqs_claim(rqs_futex(&R->word, FUTEX_WAKE, 1, NULL, NULL, 0) >= 0, "WAKE succeeds");
 }
 

@@ -147,7 +147,6 @@ static void own_first(void)
 
 static void unlock_only(void)
 {
-	be_inside();
 	unlock_somehow();
 }
 

@@ -106,6 +106,42 @@ const struct rqs_scenario rqs_raw_chain_of_three = {
     .deep = true,
 };
 
+/* ---------------------------------------------------------------- two chains that meet */
+
+/* Task 0 has lock 0, for which two others come; one of them has lock 1. */
+static void two_are_owned(void)
+{
+	C->lock[0] = rqs_tid_of(0);
+	C->lock[1] = rqs_tid_of(1);
+}
+
+static void wait_for_first(void)
+{
+	lock_then(&C->lock[0], NULL);
+}
+
+static void wait_for_second(void)
+{
+	lock_then(&C->lock[1], NULL);
+}
+
+/*
+ * While lock 0 is being given to the third task, the fourth makes the second one more urgent than
+ * that, and has to wake it before it sleeps itself.
+ */
+const struct rqs_scenario rqs_raw_boosted_to_the_top = {
+    .name = "raw_boosted_to_the_top",
+    .about = "a waiter becomes the first of its queue as another task begins to wait for it",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = end_of_the_chain, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = second_of_the_chain, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wait_for_first, .prio = RQPI_PRIO_RT(25)},
+	       {.fn = wait_for_second, .prio = RQPI_PRIO_RT(40)}},
+    .setup = two_are_owned,
+    .end = all_are_free,
+    .deep = true,
+};
+
 /* ---------------------------------------------------------------- a broadcast to three */
 
 static void wait_asleep(void)

@@ -117,6 +117,23 @@ const struct rqs_scenario rqs_shared_signal = {
     .end = mutex_is_free,
 };
 
+/* The first one may find nobody, one that has just joined, or one asleep. */
+static void signal_before_and_held(void)
+{
+	rqs_ok(rqpi_cond_signal(&P->c));
+	signal_held();
+}
+
+const struct rqs_scenario rqs_shared_two_signals = {
+    .name = "shared_two_signals",
+    .about = "as shared_signal, and another signal comes before, without the mutex",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = signal_before_and_held, .prio = RQPI_PRIO_RT(10), .space = 1}},
+    .setup = make_shared,
+    .end = mutex_is_free,
+};
+
 const struct rqs_scenario rqs_shared_timed_wait = {
     .name = "shared_timed_wait",
     .about = "as shared_signal, and the waiter's time may come at any moment",

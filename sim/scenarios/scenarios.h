@@ -79,6 +79,7 @@ extern const struct rqs_scenario rqs_page_gone_requeue;
 /* processes.c */
 extern const struct rqs_scenario rqs_shared_lockers;
 extern const struct rqs_scenario rqs_shared_signal;
+extern const struct rqs_scenario rqs_shared_two_signals;
 extern const struct rqs_scenario rqs_shared_timed_wait;
 extern const struct rqs_scenario rqs_shared_broadcast;
 extern const struct rqs_scenario rqs_shared_unmapped;
@@ -92,11 +93,15 @@ extern const struct rqs_scenario rqs_fork_with_a_waiter;
 /* chains.c: the engine alone */
 extern const struct rqs_scenario rqs_raw_circle_of_three;
 extern const struct rqs_scenario rqs_raw_chain_that_changes;
+extern const struct rqs_scenario rqs_raw_chain_that_turns;
 extern const struct rqs_scenario rqs_raw_two_held;
 extern const struct rqs_scenario rqs_raw_second_waiter_leaves;
 extern const struct rqs_scenario rqs_raw_owner_changes;
 extern const struct rqs_scenario rqs_raw_waiter_changes;
 extern const struct rqs_scenario rqs_raw_raised_before_the_broadcast;
+extern const struct rqs_scenario rqs_raw_raised_before_the_unlock;
+extern const struct rqs_scenario rqs_raw_broadcast_to_the_free;
+extern const struct rqs_scenario rqs_raw_requeuer_killed;
 extern const struct rqs_scenario rqs_rt_lockers;
 extern const struct rqs_scenario rqs_plain_robust_killed;
 
@@ -104,6 +109,7 @@ extern const struct rqs_scenario rqs_plain_robust_killed;
 extern const struct rqs_scenario rqs_late_waiter;
 extern const struct rqs_scenario rqs_two_signals_for_one;
 extern const struct rqs_scenario rqs_two_signals_for_two;
+extern const struct rqs_scenario rqs_two_signals_apart;
 extern const struct rqs_scenario rqs_two_signallers;
 extern const struct rqs_scenario rqs_signal_after_a_broadcast;
 extern const struct rqs_scenario rqs_urgent_signaller;
@@ -114,6 +120,7 @@ extern const struct rqs_scenario rqs_two_condvars_for_three;
 /* four_tasks.c: the engine alone */
 extern const struct rqs_scenario rqs_raw_four_lockers;
 extern const struct rqs_scenario rqs_raw_chain_of_three;
+extern const struct rqs_scenario rqs_raw_boosted_to_the_top;
 extern const struct rqs_scenario rqs_raw_broadcast_to_three;
 extern const struct rqs_scenario rqs_plain_requeue_of_three;
 

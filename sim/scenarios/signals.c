@@ -106,6 +106,25 @@ const struct rqs_scenario rqs_two_signals_for_two = {
     .deep = true,
 };
 
+static void signal_twice_apart(void)
+{
+	signal_held();
+	rqs_ok(rqpi_mutex_lock(&P->m));
+	rqs_ok(rqpi_cond_signal(&P->c));
+	rqs_ok(rqpi_mutex_unlock(&P->m));
+}
+
+const struct rqs_scenario rqs_two_signals_apart = {
+    .name = "two_signals_apart",
+    .about = "two wait, and two signals are sent, each with the mutex held anew: each is released",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wait_for_go, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = signal_twice_apart, .prio = RQPI_PRIO_RT(10)}},
+    .end = mutex_is_free,
+    .by_lot = true,
+};
+
 static void set_go_and_signal(void)
 {
 	rqs_ok(rqpi_mutex_lock(&P->m));
@@ -157,12 +176,19 @@ const struct rqs_scenario rqs_signal_after_a_broadcast = {
     .by_lot = true,
 };
 
+/* The first one may come while the waiter is about to join. */
+static void signal_before_and_after(void)
+{
+	rqs_ok(rqpi_cond_signal(&P->c));
+	set_go_and_signal();
+}
+
 const struct rqs_scenario rqs_urgent_signaller = {
     .name = "urgent_signaller",
-    .about = "one waits, a more urgent one signals after the mutex",
+    .about = "one waits, a more urgent one signals without the mutex, before it sets go and after",
     .bytes = sizeof(struct program),
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(10)},
-	       {.fn = set_go_and_signal, .prio = RQPI_PRIO_RT(20)}},
+	       {.fn = signal_before_and_after, .prio = RQPI_PRIO_RT(20)}},
     .end = mutex_is_free,
 };
 
