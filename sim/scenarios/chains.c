@@ -101,25 +101,21 @@ const struct rqs_scenario rqs_raw_chain_that_changes = {
 };
 
 /*
- * The first task's request closes no circle: when the third one comes for what the first one has,
- * the second one no longer waits for the third. The fifth does, so that it inherits all the same.
- * With strict priorities the fourth comes just when the first one is on its way along the chain.
+ * A chain in which the fourth task begins to wait: it has lock 0 and wants lock 1, the third has
+ * that and wants 2, the second has that and wants 3, which the last one has. While the fourth is on
+ * its way along the chain, the second gets 3, lets go of 2, and comes for lock 0: no circle, as the
+ * third does not wait for it any more. But it still inherits, from the first one.
+ *
+ * With strict priorities the last one comes just then. The order of the actors is the order in
+ * which they are there, so that it is found soon.
  */
-static void third_has_two(void)
+static void chain_of_four(void)
 {
-	each_has_one();
-	C->lock[3] = rqs_tid_of(3);
-	C->lock[4] = rqs_tid_of(2);
-}
-
-static void go_on_to_the_first(void)
-{
-	lock_word(&C->lock[3]);
-	unlock_word(&C->lock[3]);
-	unlock_word(&C->lock[2]);
-	lock_word(&C->lock[0]);
-	unlock_word(&C->lock[0]);
-	unlock_word(&C->lock[4]);
+	C->lock[0] = rqs_tid_of(3);
+	C->lock[1] = rqs_tid_of(2);
+	C->lock[2] = rqs_tid_of(1);
+	C->lock[3] = rqs_tid_of(4);
+	C->lock[4] = rqs_tid_of(1);
 }
 
 static void lock_1_with_0(void)
@@ -141,22 +137,65 @@ static void unlock_3(void)
 	unlock_word(&C->lock[3]);
 }
 
-static void lock_4(void)
+/* It inherits from who waits for lock 3. */
+static void go_on_with_3(void)
 {
-	lock_word(&C->lock[4]);
 	unlock_word(&C->lock[4]);
+	lock_word(&C->lock[3]);
+	unlock_word(&C->lock[2]);
+	lock_word(&C->lock[0]);
+	unlock_word(&C->lock[0]);
+	unlock_word(&C->lock[3]);
+}
+
+static void lock_3(void)
+{
+	lock_word(&C->lock[3]);
+	unlock_word(&C->lock[3]);
 }
 
 const struct rqs_scenario rqs_raw_chain_that_turns = {
     .name = "raw_chain_that_turns",
     .about = "the end of a chain goes on to what its begin has: nobody is told EDEADLK",
     .bytes = sizeof(struct chain),
-    .actors = {{.fn = lock_1_with_0, .prio = RQPI_PRIO_RT(40)},
+    .actors = {{.fn = lock_3, .prio = RQPI_PRIO_RT(5)},
+	       {.fn = go_on_with_3, .prio = RQPI_PRIO_RT(50)},
 	       {.fn = lock_2_with_1, .prio = RQPI_PRIO_RT(20)},
-	       {.fn = go_on_to_the_first, .prio = RQPI_PRIO_RT(50)},
-	       {.fn = unlock_3, .prio = RQPI_PRIO_RT(30)},
-	       {.fn = lock_4, .prio = RQPI_PRIO_RT(5)}},
-    .setup = third_has_two,
+	       {.fn = lock_1_with_0, .prio = RQPI_PRIO_RT(40)},
+	       {.fn = unlock_3, .prio = RQPI_PRIO_RT(30)}},
+    .setup = chain_of_four,
+    .end = all_free,
+    .by_lot = true,
+};
+
+/* It inherits from who waits for lock 4, and lock 3 is gone: its PI state serves again for 0. */
+static void go_on_with_4(void)
+{
+	lock_word(&C->lock[3]);
+	unlock_word(&C->lock[3]);
+	unlock_word(&C->lock[2]);
+	lock_word(&C->lock[0]);
+	unlock_word(&C->lock[0]);
+	unlock_word(&C->lock[4]);
+}
+
+static void lock_4(void)
+{
+	lock_word(&C->lock[4]);
+	unlock_word(&C->lock[4]);
+}
+
+const struct rqs_scenario rqs_raw_chain_that_comes_back = {
+    .name = "raw_chain_that_comes_back",
+    .about =
+	"as raw_chain_that_turns, and the PI state that the end waits for is the one of before",
+    .bytes = sizeof(struct chain),
+    .actors = {{.fn = lock_4, .prio = RQPI_PRIO_RT(5)},
+	       {.fn = go_on_with_4, .prio = RQPI_PRIO_RT(50)},
+	       {.fn = lock_2_with_1, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = lock_1_with_0, .prio = RQPI_PRIO_RT(40)},
+	       {.fn = unlock_3, .prio = RQPI_PRIO_RT(30)}},
+    .setup = chain_of_four,
     .end = all_free,
     .by_lot = true,
 };

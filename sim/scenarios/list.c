@@ -76,6 +76,7 @@ const struct rqs_scenario *const rqs_scenarios[] = {
     &rqs_raw_circle_of_three,
     &rqs_raw_chain_that_changes,
     &rqs_raw_chain_that_turns,
+    &rqs_raw_chain_that_comes_back,
     &rqs_raw_two_held,
     &rqs_raw_second_waiter_leaves,
     &rqs_raw_owner_changes,

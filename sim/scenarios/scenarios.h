@@ -94,6 +94,7 @@ extern const struct rqs_scenario rqs_fork_with_a_waiter;
 extern const struct rqs_scenario rqs_raw_circle_of_three;
 extern const struct rqs_scenario rqs_raw_chain_that_changes;
 extern const struct rqs_scenario rqs_raw_chain_that_turns;
+extern const struct rqs_scenario rqs_raw_chain_that_comes_back;
 extern const struct rqs_scenario rqs_raw_two_held;
 extern const struct rqs_scenario rqs_raw_second_waiter_leaves;
 extern const struct rqs_scenario rqs_raw_owner_changes;
