@@ -172,19 +172,13 @@ static void wait_on_the_mutex(void)
 
 static void lock_beside_a_sleeper(void)
 {
-	long ret;
+	long ret = rqs_futex(&P->mutex, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
 
-	do {
-		ret = 0;
-		if (!rqb_cas_acq(&P->mutex, 0, RQS_TID))
-			ret = rqs_futex(&P->mutex, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
-		rqs_claim(!ret || ret == -EINVAL, "LOCK_PI: got it, or refused for the sleeper");
-	} while (ret);
+	rqs_claim(!ret || ret == -EINVAL, "LOCK_PI: got it, or refused for the sleeper");
+	if (ret)
+		return;
 	be_inside();
-	do
-		ret = rqs_futex(&P->mutex, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
-	while (ret == -EAGAIN || ret == -EINVAL);
-	rqs_check_result(ret, 0, "FUTEX_UNLOCK_PI");
+	unlock();
 }
 
 const struct rqs_scenario rqs_raw_plain_wait_on_a_mutex = {
