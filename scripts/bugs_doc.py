@@ -28,7 +28,7 @@ MUTANT = re.compile(r"^  '(\w+)': \['((?:engine|user|sys)/[^']+)'(?:, '([^']*/[^
 FIELD = re.compile(r"^(\w+): *((?:.*\n)(?: .*\n)*)", re.M)
 FOUND = re.compile(r"^VIOLATION in (\w+), (\d+) steps?: ([^:]+): (.*)$", re.M)
 TRACE = re.compile(r"^ +(?:[a-z]-\d+ +\d{3} )? +\d+us : ")
-TOKEN = re.compile(r"^  rqpi check --replay (\S+)$", re.M)
+AGAIN = re.compile(r"^  rqpi check .*--replay .*$", re.M)
 
 HEAD = """# The bugs that can be planted
 
@@ -109,7 +109,6 @@ def section(name, source, patch, program):
     mode, found, output = play(program)
     head = head_of(patch)
     scenario, steps, oracle, text = found.groups()
-    token = TOKEN.search(output).group(1)
     order = {"bfs": "breadth first", "up": "on one CPU", "random": "by lot, made smaller"}[mode]
     known = head.get("Source", "")
     what = [f"Known from: {sentence(known)}" if known else "Made up for the purpose.",
@@ -120,7 +119,7 @@ def section(name, source, patch, program):
     lines = [f"## {name}", "", *wrap(head["Story"]), "",
              *wrap(" ".join(what)), "", "```", *trace_of(output),
              *textwrap.wrap(last, 110, subsequent_indent="  "), "```", "",
-             f"    rqpi check --mutant {name} --replay '{token}'", ""]
+             f"  {AGAIN.search(output).group(0)}", ""]
     row = f"| [{name}](#{name}) | {known or 'made up'} | `{scenario}` | {steps} | {oracle} |"
     return row, lines
 

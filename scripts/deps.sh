@@ -78,10 +78,11 @@ look() { # look SET: collect what SET lacks
 		need_command codespell codespell
 		need_command mandoc mandoc
 		;;
-	check) # programs that nobody here wrote, to run on the engine
+	check) # programs that nobody here wrote, to run on the engine; a browser
 		look test
 		need_command perf linux-perf
 		need_command stress-ng stress-ng
+		need_command chromium chromium
 		;;
 	*)
 		echo "deps: unknown set '$1' (build, test, lint or check)" >&2
@@ -106,9 +107,9 @@ say_elsewhere() {
 	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
 	                   libcmocka-devel libseccomp-devel libasan libubsan libtsan patch
 	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc perf
-	                   stress-ng
+	                   stress-ng chromium
 	  Arch:            meson ninja pkgconf gcc popt json-c cmocka libseccomp patch python clang
-	                   binutils shellcheck codespell mandoc perf stress-ng
+	                   binutils shellcheck codespell mandoc perf stress-ng chromium
 	END
 }
 

@@ -104,7 +104,8 @@ static void print_violation(const struct rqs_scenario *s, const struct options *
 	else if (!again.found || strcmp(again.text, r->violation.text) != 0)
 		printf("the replay did not end in the same violation: this is a mistake of the "
 		       "checker\n");
-	printf("\n  rqpi check --replay %s\n\n", token ? token : "(no memory)");
+	printf("\n  rqpi check %s%s%s--replay %s\n\n", rqs_mutant ? "--mutant " : "",
+	       rqs_mutant ? rqs_mutant : "", rqs_mutant ? " " : "", token ? token : "(no memory)");
 	rqs_recording_free(&recording);
 	free(token);
 }

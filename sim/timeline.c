@@ -57,7 +57,11 @@ static size_t fitting(const char *text, size_t width)
 
 	if (length <= width)
 		return length;
-	while (at > width / 3 && text[at] != ' ' && !strchr("(,.|", text[at - 1]))
+	while (at > width / 2 && text[at] != ' ')
+		at--;
+	if (at > width / 2)
+		return at;
+	for (at = width; at > width / 3 && !strchr("(,|", text[at - 1]);)
 		at--;
 	return at > width / 3 ? at : width;
 }
