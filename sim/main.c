@@ -272,7 +272,8 @@ static enum exit_code replay(const struct options *o)
 		return UNUSABLE;
 	}
 	diverged = rqs_replay(scenario, &path, &recording, &found);
-	rqs_print_timeline(stdout, &recording, o->verbose, rqs_terminal_width());
+	if (diverged < 0)
+		rqs_print_timeline(stdout, &recording, o->verbose, rqs_terminal_width());
 	written = !o->html || diverged >= 0 || rqs_write_html(o->html, &recording);
 	rqs_recording_free(&recording);
 	free(path.choice);

@@ -3,7 +3,7 @@
 # t_page.sh RQPI RQPI_CHECK - the page of --html in a browser without a screen: it is drawn, its
 # script runs, and goes through the path by keys and by the address.
 #
-# Output: TAP. Exit status: 0 all passed, 1 a case failed, 77 there is no browser here.
+# Output: TAP. Exit status: 0 all passed, 1 a case failed.
 set -u
 
 rqpi=$1
@@ -15,8 +15,9 @@ for name in chromium chromium-browser google-chrome; do
 	[ -n "$browser" ] || browser=$(command -v "$name")
 done
 if [ -z "$browser" ]; then
-	echo "1..0 # SKIP there is no chromium here"
-	exit 77
+	echo "ok 1 - the page in a browser # SKIP there is no chromium here"
+	echo "1..1"
+	exit 0
 fi
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -54,7 +55,8 @@ count() # count TEXT: how often it is in the document
 
 mutant=$RQPI_CHECK_DIR/rqpi-check-has_waiters_unset
 if [ -x "$mutant" ]; then
-	"$rqpi" check --mutant=has_waiters_unset story_2009 --mode=bfs --html "$dir/page.html" >"$dir/out"
+	"$rqpi" check --mutant=has_waiters_unset story_2009 --mode=bfs \
+		--html "$dir/page.html" >"$dir/out"
 	steps=$(sed -n 's/^VIOLATION .*, \([0-9]*\) steps: .*/\1/p' "$dir/out")
 	wanted='verdict bad'
 else

@@ -51,7 +51,8 @@ in_order() # in_order TEXT...: each of them in a line of $dir/trace, behind the 
 	awk -v texts="$(printf '%s\n' "$@")" '
 		BEGIN { count = split(texts, text, "\n"); at = 1 }
 		at <= count && index($0, text[at]) { at++ }
-		END { if (at <= count) print "# missing: " text[at]; exit at <= count }' "$dir/trace"
+		END { if (at <= count) print "# missing: " text[at]; exit at <= count }' \
+		"$dir/trace"
 }
 
 # alone TOKEN TASK: the token with as many steps of this task behind it as it can make
@@ -72,8 +73,9 @@ steps=$(echo "${token##*:}" | tr -c '0-9' '\n' | awk '{ n += $1 } END { print n 
 
 check 0 --replay="$token" &&
 	has 'a-101, RT' 'b-102, RT' 'm: 0 -> 101' 'm: 101 -> 101|WAITERS' 'FUTEX_LOCK_PI(m) ...' \
-		'sleeps' 'wakes b' 'FUTEX_UNLOCK_PI(m) = 0' 'FUTEX_LOCK_PI(m) = 0' 'ends' 'passed: 0 -> 1' \
-		'rqpi_mutex_unlock(&P->m) = 0' 'm.rt.owner: a -> a|HAS_WAITERS' 'no violation'
+		'sleeps' 'wakes b' 'FUTEX_UNLOCK_PI(m) = 0' 'FUTEX_LOCK_PI(m) = 0' 'ends' \
+		'passed: 0 -> 1' 'rqpi_mutex_unlock(&P->m) = 0' 'm.rt.owner: a -> a|HAS_WAITERS' \
+		'no violation'
 ok $? "a timeline has the values of words, calls and their results, who sleeps and who wakes"
 
 ! grep -q 'program+' "$dir/out" && ! grep -q 'takes the' "$dir/out" &&
@@ -169,18 +171,20 @@ if [ -x "$RQPI_CHECK_DIR/rqpi-check-has_waiters_unset" ]; then
 		assert not re.search(r"https?://|url\(|@import", text)
 		said = " ".join(page.said)
 		for wanted in ("broken: I2 waiters without HAS_WAITERS", "still marked as waiting",
-		               "--mutant has_waiters_unset --replay rqpi1:story_2009:", "102|WAITERS",
+		               "--mutant has_waiters_unset --replay rqpi1:story_2009:",
+		               "102|WAITERS",
 		               "mutex.rt: owner b, waiting: a", "FUTEX_CMP_REQUEUE_PI(seq) = 1"):
 		    assert wanted in said, wanted
 	END
-	ok $? "the page has each step, the values, the violation and the token, and asks for nothing"
+	ok $? "the page has steps, values, violation and token, and asks for nothing"
 
 	check 1 --mutant=has_waiters_unset story_2009 --mode=bfs --end-to-end &&
-		has '*** broken: I2 waiters' 'claim: who has given the mutex away' ':story_2009:e2e:' \
-			'b: can run, runs as RT 20'
+		has '*** broken: I2 waiters' 'claim: who has given the mutex away' \
+			':story_2009:e2e:' 'b: can run, runs as RT 20'
 	ok $? "--end-to-end: the path goes on to what the program sees"
 	token=$(sed -n 's/.*--replay //p' "$dir/out")
-	check 1 --mutant=has_waiters_unset --replay="$token" && has 'claim: who has given' '*** broken: I2'
+	check 1 --mutant=has_waiters_unset --replay="$token" &&
+		has 'claim: who has given' '*** broken: I2'
 	ok $? "and its token says so"
 
 	check 1 --mutant=has_waiters_unset two_lockers --mode=bfs --end-to-end &&
