@@ -15,6 +15,7 @@
 
 #include <json-c/json.h>
 
+#include "sim/coverage.h"
 #include "sim/html.h"
 #include "sim/main.h"
 #include "sim/replay.h"
@@ -28,7 +29,7 @@ enum exit_code { CLEAN, VIOLATED, INCOMPLETE, UNUSABLE };
 #define MIB 1048576ul
 
 struct options {
-	int list, json, verbose, races, end_to_end;
+	int list, json, verbose, races, end_to_end, coverage;
 	char *mode, *suite, *replay, *seed, *html;
 	long memory; /* MiB */
 	double seconds;
@@ -50,12 +51,6 @@ static void on_interrupt(int sig)
 {
 	(void)sig;
 	interrupted = 1;
-}
-
-static void list_scenarios(void)
-{
-	for (int i = 0; rqs_scenarios[i]; i++)
-		printf("%-28s %s\n", rqs_scenarios[i]->name, rqs_scenarios[i]->about);
 }
 
 /* ---------------------------------------------------------------- one result */
@@ -164,6 +159,8 @@ static void print_json(const struct rqs_scenario *s, const struct options *o,
 		json_object_object_add(root, "stopped_by", json_object_new_string(r->stopped));
 	json_object_object_add(root, "seconds", json_object_new_double(r->seconds));
 	json_object_object_add(root, "violation", r->violation.found ? violation_json(s, r) : NULL);
+	if (o->coverage)
+		json_object_object_add(root, "coverage", rqs_coverage_json());
 	printf("%s\n", json_object_to_json_string_ext(root, JSON_C_TO_STRING_PLAIN |
 								JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(root);
@@ -174,7 +171,11 @@ static enum exit_code check_one(const struct rqs_scenario *s, const struct optio
 	struct rqs_result r;
 	enum exit_code code = CLEAN;
 
+	rqs_coverage = o->coverage;
+	if (o->json)
+		rqs_coverage_reset(); /* each scenario has its own; the text is of all together */
 	rqs_explore(s, o->order, &o->limits, &r);
+	rqs_coverage = false;
 	/* Breadth first it is short already; a circle is what it is. */
 	if (r.violation.found &&
 	    (o->order == RQS_RANDOM || o->order == RQS_DFS || o->order == RQS_DFS_REVERSED))
@@ -227,6 +228,15 @@ static bool is_suite(const char *name)
 			return true;
 	}
 	return false;
+}
+
+/* All of them, or a suite. */
+static void list_scenarios(const struct options *o)
+{
+	for (int i = 0; rqs_scenarios[i]; i++) {
+		if (!o->suite || is_in_suite(rqs_scenarios[i], o->suite))
+			printf("%-28s %s\n", rqs_scenarios[i]->name, rqs_scenarios[i]->about);
+	}
 }
 
 static enum exit_code check_suite(const struct options *o)
@@ -347,12 +357,14 @@ static bool read_options(struct options *o)
 
 static enum exit_code run(struct options *o, const char *const *names)
 {
-	if (o->list) {
-		list_scenarios();
-		return CLEAN;
-	}
+	enum exit_code code;
+
 	if (!read_options(o))
 		return UNUSABLE;
+	if (o->list) {
+		list_scenarios(o);
+		return CLEAN;
+	}
 	if (!o->replay && !o->suite && (!names || !names[0])) {
 		fprintf(stderr, "rqpi check: which scenario? --list shows them all, --suite=ci "
 				"checks them\n");
@@ -366,14 +378,18 @@ static enum exit_code run(struct options *o, const char *const *names)
 	signal(SIGINT, on_interrupt);
 	if (o->replay)
 		return replay(o);
-	return see_to_page(o, o->suite ? check_suite(o) : check_named(names, o));
+	code = o->suite ? check_suite(o) : check_named(names, o);
+	if (o->coverage && !o->json && code != UNUSABLE)
+		rqs_coverage_print(stdout);
+	return see_to_page(o, code);
 }
 
 int rqs_main(int argc, const char **argv)
 {
 	static struct options o = {.memory = 4096, .executions = 100000};
 	static struct poptOption table[] = {
-	    {"list", 'l', POPT_ARG_NONE, &o.list, 0, "list the scenarios and run none", NULL},
+	    {"list", 'l', POPT_ARG_NONE, &o.list, 0,
+	     "list the scenarios, or those of --suite, and run none", NULL},
 	    {"suite", 0, POPT_ARG_STRING, &o.suite, 0,
 	     "check all scenarios of a suite: ci, full, lot", "NAME"},
 	    {"mode", 0, POPT_ARG_STRING, &o.mode, 0,
@@ -395,6 +411,8 @@ int rqs_main(int argc, const char **argv)
 	    {"end-to-end", 0, POPT_ARG_NONE, &o.end_to_end, 0,
 	     "leave out the engine's invariants: go on to what a program can see", NULL},
 	    {"json", 0, POPT_ARG_NONE, &o.json, 0, "one JSON object for each scenario", NULL},
+	    {"coverage", 0, POPT_ARG_NONE, &o.coverage, 0,
+	     "also count edges of the hand-shake and results of operations", NULL},
 	    POPT_AUTOHELP POPT_TABLEEND};
 	poptContext context = poptGetContext("rqpi check", argc, argv, table, 0);
 	enum exit_code code = UNUSABLE;

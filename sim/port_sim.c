@@ -54,8 +54,10 @@ void rqs_point(const volatile void *addr)
 	rqs_at(RQS_AT_ATOMIC, addr);
 	rqs_yield();
 	rqs_touch(addr);
-	if (!t->in_kernel)
+	if (!t->in_kernel) {
+		(void)rqs_page_in(addr, false); /* as any access of a program does */
 		rqs_deliver(t);
+	}
 }
 
 /* ---------------------------------------------------------------- raw locks */
@@ -157,7 +159,8 @@ static int load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 {
 	(void)ctx;
 	rqs_at(RQS_AT_LOAD, uaddr);
-	if (!rqs_yield_at_page() || !is_there(uaddr))
+	if (!rqs_yield_at_page() || !is_there(uaddr) ||
+	    !rqs_page_there(uaddr, false))
 		return -RQPI_EFAULT;
 	rqs_watch(load, uaddr);
 	*val = *(const volatile uint32_t *)uaddr;
@@ -168,7 +171,8 @@ static int compare_exchange(void *ctx, uint32_t *uaddr, uint32_t old, uint32_t v
 {
 	(void)ctx;
 	rqs_at(RQS_AT_EXCHANGE, uaddr);
-	if (!rqs_yield_at_page() || !is_there(uaddr))
+	if (!rqs_yield_at_page() || !is_there(uaddr) ||
+	    !rqs_page_there(uaddr, true))
 		return -RQPI_EFAULT;
 	*seen = *(volatile uint32_t *)uaddr;
 	if (*seen == old) {
@@ -185,10 +189,9 @@ static int fault_in(void *ctx, uint32_t *uaddr, bool write)
 	struct rqs_task *t = rqs_running();
 
 	(void)ctx;
-	(void)write;
 	if (t && t->faults_left && !rqs_yield_at_page())
 		return -RQPI_EFAULT;
-	return is_there(uaddr) ? 0 : -RQPI_EFAULT;
+	return is_there(uaddr) && rqs_page_in(uaddr, write) ? 0 : -RQPI_EFAULT;
 }
 
 static int copy_in(void *ctx, void *to, const void *from, size_t bytes)
@@ -204,9 +207,10 @@ static int shared_key(void *ctx, struct rqpi_task *self, const uint32_t *uaddr, 
 		      struct rqpi_key *key)
 {
 	(void)ctx;
-	(void)write;
-	if (!is_there(uaddr))
+	if (!is_there(uaddr) || !rqs_page_in(uaddr, write))
 		return -RQPI_EFAULT;
+	if (uaddr == rqs_world->twin)
+		uaddr = rqs_world->twin_of;
 	*key = (struct rqpi_key){
 	    .object = RQS_SPACE, .offset = (uintptr_t)uaddr, .shared = RQPI_KEY_SHARED_OBJECT};
 	if (rqs_own_memory()) {

@@ -53,6 +53,7 @@ struct rqs_actor {
 	 * in.
 	 */
 	int faults;
+	bool kernel;	    /* a thread of the kernel: no program's word makes it an owner */
 };
 
 /* What a member of the program is, for reports; the last one of a list has no name. */
@@ -158,5 +159,36 @@ long rqs_futex(uint32_t *uaddr, int op, uint32_t val, const void *timeout, uint3
  * ones.
  */
 struct timespec rqs_someday(int order);
+
+/* ---------------------------------------------------------------- beyond what a program can do */
+
+/* Where only a certain state is of interest: go on once @holds, which looks at the state alone. */
+void rqs_when(bool (*holds)(void));
+
+/* The actor sleeps or has ended: nothing is on its way to it. */
+bool rqs_rests(int actor);
+
+/* The page of one word of the program, for the engine; at any moment, as from outside. */
+enum rqs_page {
+	RQS_PAGE_THERE,
+	RQS_PAGE_AWAY,	    /* not there without sleeping: comes in when the engine asks for it */
+	RQS_PAGE_READ_ONLY, /* and stays so */
+	RQS_PAGE_NONE,	    /* unmapped */
+};
+void rqs_set_page(const uint32_t *word, enum rqs_page how);
+
+/* A shared futex has two addresses: @second is @first, mapped once more. One in a scenario. */
+void rqs_alias(const uint32_t *second, const uint32_t *first);
+
+/*
+ * The actor, which is in a sleep of the engine, ends together with its stack; @words: its address
+ * space stays. What rqpi_task_abandon() returned; 1: it is in no sleep, and nothing has happened.
+ */
+long rqs_abandon(int actor, bool words);
+
+/* A call of rqpi/engine.h by the task itself: what comes for it meanwhile waits for the end. */
+void rqs_begin_call(void);
+long rqs_end_call(long ret);
+#define rqs_call(call) (rqs_begin_call(), rqs_end_call((long)(call)))
 
 #endif /* RQS_SCENARIO_H */

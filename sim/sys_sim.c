@@ -7,6 +7,7 @@
  * its handler before the call returns, and a call that is to be restarted begins anew.
  */
 #define _GNU_SOURCE
+#include "sim/coverage.h"
 #include "sim/world.h"
 
 #include <errno.h>
@@ -75,6 +76,7 @@ long rqs_futex(uint32_t *uaddr, int op, uint32_t val, const void *timeout, uint3
 	do {
 		t->in_kernel = 1;
 		ret = rqpi_futex_call(t->task, uaddr, op, val, timeout, uaddr2, val3);
+		rqs_coverage_result(op, ret);
 		t->in_kernel = 0;
 		rqs_deliver(t);
 	} while (is_restarted(ret)); /* as if all handlers had been installed with SA_RESTART */

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "sim/coverage.h"
 #include "sim/fiber.h"
 #include "sim/scenario.h"
 #include "sim/watch.h"
@@ -185,6 +186,7 @@ void rqs_end_task(void)
 {
 	struct rqs_task *t = running;
 
+	t->in_kernel = 1;
 	rqpi_task_exit(t->task);
 	rqpi_task_put(t->task);
 	t->status = RQS_ENDED;
@@ -209,6 +211,7 @@ static void spawn(uint32_t index, const struct rqs_actor *actor)
 	struct rqpi_task_attr attr = {
 	    .tid = RQS_FIRST_TID + index,
 	    .space = RQS_SPACE + actor->space,
+	    .kernel = actor->kernel,
 	    .prio = {.prio = actor->prio},
 	    .cookie = t,
 	};
@@ -241,7 +244,8 @@ static void spawn(uint32_t index, const struct rqs_actor *actor)
 /* It can go on. */
 static bool is_ready(const struct rqs_task *t)
 {
-	return t->started && t->status == RQS_READY && (!t->wants || !t->wants->word[0]);
+	return t->started && t->status == RQS_READY && (!t->wants || !t->wants->word[0]) &&
+	       (!t->until || t->until());
 }
 
 /* Who holds a raw lock has preemption switched off. Equals take turns as they like. */
@@ -372,7 +376,11 @@ bool rqs_take(struct rqs_choice choice)
 	rqs_switch_space(t);
 	switch (choice.kind) {
 	case RQS_RUN:
+		if (rqs_coverage)
+			rqs_coverage_before();
 		run(t);
+		if (rqs_coverage)
+			rqs_coverage_after(choice.task);
 		break;
 	case RQS_TIMER:
 		if (t->deadline > rqs_world->now)

@@ -74,6 +74,7 @@ struct rqs_task {
 	uint32_t faults_left;	    /* how often a page may still be away */
 	uint32_t at_page;	    /* about to touch a word, or to bring its page in */
 	uint32_t page_away;	    /* and that will not work */
+	bool (*until)(void);	    /* READY: goes on once this is true; NULL: at once */
 	struct rqs_cleanup *cleanup;
 	struct rqu_self self;
 	struct rqu_robust_head robust;
@@ -96,6 +97,10 @@ struct rqs_world {
 	const char *gone; /* memory of the program that nobody may touch any more */
 	uint64_t gone_bytes;
 	uint64_t unmapped; /* that memory: the engine may ask for it, and is told -EFAULT */
+	const char *page;     /* one word of the program that need not be there */
+	uint64_t page_is;     /* enum rqs_page */
+	const uint32_t *twin; /* a shared futex here is the one at twin_of */
+	const uint32_t *twin_of;
 	uint64_t now;	   /* both clocks */
 	uint32_t released; /* PI states that have come back, a bit for each task */
 	uint32_t n_tasks;  /* without the one that sets up, which is behind the last */
@@ -232,6 +237,12 @@ struct rqpi_task *rqs_get_task(struct rqs_task *t);
 
 /* The running task is about to touch @addr: is that memory still there? */
 void rqs_touch(const volatile void *addr);
+
+/* May the engine touch the word at @addr, or write to it? */
+bool rqs_page_there(const volatile void *addr, bool write);
+
+/* Bring it in. False: it cannot be. */
+bool rqs_page_in(const volatile void *addr, bool write);
 
 /* @t is asleep no more. */
 void rqs_wake_task(struct rqs_task *t);

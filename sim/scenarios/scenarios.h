@@ -129,4 +129,83 @@ extern const struct rqs_scenario rqs_plain_requeue_of_three;
 extern const struct rqs_scenario rqs_signal_meets_the_next_wait;
 extern const struct rqs_scenario rqs_plain_wait_raised;
 
+/* errors.c: what the engine refuses */
+extern const struct rqs_scenario rqs_refused_operations;
+extern const struct rqs_scenario rqs_refused_times;
+extern const struct rqs_scenario rqs_refused_addresses;
+extern const struct rqs_scenario rqs_refused_locks;
+extern const struct rqs_scenario rqs_refused_requeues;
+extern const struct rqs_scenario rqs_refused_twins;
+extern const struct rqs_scenario rqs_refused_twins_unmapped;
+extern const struct rqs_scenario rqs_plain_arithmetic;
+extern const struct rqs_scenario rqs_refused_owners;
+
+/* edges.c: what needs several things to come together */
+extern const struct rqs_scenario rqs_walk_outrun;
+extern const struct rqs_scenario rqs_walk_robbed;
+extern const struct rqs_scenario rqs_walk_around;
+extern const struct rqs_scenario rqs_walk_of_the_lazy;
+extern const struct rqs_scenario rqs_walk_below_another;
+extern const struct rqs_scenario rqs_raised_below_another;
+extern const struct rqs_scenario rqs_raised_in_a_chain;
+extern const struct rqs_scenario rqs_handed_to_another;
+extern const struct rqs_scenario rqs_lowered_while_taking;
+extern const struct rqs_scenario rqs_stolen_by_requeue;
+extern const struct rqs_scenario rqs_raised_while_requeued;
+
+/* inner.c: what an embedder calls himself */
+extern const struct rqs_scenario rqs_tree_one_by_one;
+extern const struct rqs_scenario rqs_tree_in_runs;
+extern const struct rqs_scenario rqs_tree_broken;
+extern const struct rqs_scenario rqs_engine_made;
+extern const struct rqs_scenario rqs_engine_in_words;
+extern const struct rqs_scenario rqs_rt_mutex_lockers;
+extern const struct rqs_scenario rqs_rt_mutex_by_proxy;
+
+/* pages.c: words that are not there */
+extern const struct rqs_scenario rqs_page_comes_back;
+extern const struct rqs_scenario rqs_page_is_unmapped;
+extern const struct rqs_scenario rqs_page_is_protected;
+extern const struct rqs_scenario rqs_page_of_the_target;
+extern const struct rqs_scenario rqs_target_is_unmapped;
+extern const struct rqs_scenario rqs_plain_page_comes_back;
+extern const struct rqs_scenario rqs_plain_page_is_unmapped;
+extern const struct rqs_scenario rqs_leaver_held_up;
+extern const struct rqs_scenario rqs_requeued_leaver_held_up;
+extern const struct rqs_scenario rqs_leaver_and_plain_waiter;
+
+/* ends.c: tasks that end, and what they leave behind */
+extern const struct rqs_scenario rqs_robust_words;
+extern const struct rqs_scenario rqs_robust_lists_broken;
+extern const struct rqs_scenario rqs_robust_wakes;
+extern const struct rqs_scenario rqs_robust_page_goes;
+extern const struct rqs_scenario rqs_robust_word_changes;
+extern const struct rqs_scenario rqs_requeue_to_the_dying;
+extern const struct rqs_scenario rqs_requeue_to_the_kernel;
+extern const struct rqs_scenario rqs_owner_becomes_another;
+extern const struct rqs_scenario rqs_abandoned_wait;
+extern const struct rqs_scenario rqs_abandoned_requeue;
+extern const struct rqs_scenario rqs_abandoned_grant;
+extern const struct rqs_scenario rqs_abandoned_lock;
+extern const struct rqs_scenario rqs_abandoned_at_an_end;
+
+/* queues.c: waiters of different kinds and keys */
+extern const struct rqs_scenario rqs_plain_three_keys;
+extern const struct rqs_scenario rqs_plain_moved_around;
+extern const struct rqs_scenario rqs_refused_waiters;
+extern const struct rqs_scenario rqs_refused_to_the_owner;
+extern const struct rqs_scenario rqs_refused_to_a_liar;
+extern const struct rqs_scenario rqs_unlock_of_a_changing_word;
+extern const struct rqs_scenario rqs_plain_interrupted;
+
+/* looks.c: looked at while it works, and priorities of all kinds */
+extern const struct rqs_scenario rqs_told_in_words;
+extern const struct rqs_scenario rqs_told_at_an_end;
+extern const struct rqs_scenario rqs_told_what_is_broken;
+extern const struct rqs_scenario rqs_looked_at_from_elsewhere;
+extern const struct rqs_scenario rqs_who_is_next;
+extern const struct rqs_scenario rqs_who_is_not_next;
+extern const struct rqs_scenario rqs_nice_inherited;
+extern const struct rqs_scenario rqs_deadlines;
+
 #endif /* RQS_SCENARIOS_H */

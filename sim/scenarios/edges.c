@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * edges.c - scenarios of the engine alone, each for what happens only if several things come
+ * together: chains that change while a walk goes along them, thieves, priorities that change.
+ */
+#include "sim/scenarios/edges.h"
+
+/* ---------------------------------------------------------------- walks that are outrun */
+
+static void lock_first(void)
+{
+	long ret = lock(1);
+
+	rqs_claim(!ret || ret == -EDEADLK, "LOCK_PI: got it, or EDEADLK");
+	if (!ret)
+		unlock(1);
+}
+
+/* Owns the first: what waits for that has to go along to the second. */
+static void give_way_and_come_again(void)
+{
+	long ret = lock_in_time(2);
+
+	rqs_claim(!ret || ret == -ETIMEDOUT || ret == -EDEADLK, "got it, ETIMEDOUT or EDEADLK");
+	unlock(1);
+	P->go = 1;
+	if (ret)
+		ret = lock(2);
+	if (!ret)
+		unlock(2);
+}
+
+static void unlock_second(void)
+{
+	unlock(2);
+}
+
+static void second_and_third_own(void)
+{
+	own(1, 1);
+	own(2, 2);
+}
+
+const struct rqs_scenario rqs_walk_outrun = {
+    .name = "walk_outrun",
+    .about = "while a boost is on its way its reason goes: the owner gives way, and waits again",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_first, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = give_way_and_come_again, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = unlock_second, .prio = RQPI_PRIO_RT(10)}},
+    .setup = second_and_third_own,
+    .end = all_are_free,
+};
+
+static bool it_gave_way(void)
+{
+	return P->go;
+}
+
+static void rob_the_first(void)
+{
+	rqs_when(it_gave_way);
+	lock_first();
+	unlock(2);
+}
+
+const struct rqs_scenario rqs_walk_robbed = {
+    .name = "walk_robbed",
+    .about = "as walk_outrun, and a thief takes the lock that the walk has come from",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_first, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = give_way_and_come_again, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = rob_the_first, .prio = RQPI_PRIO_RT(30)}},
+    .setup = second_and_third_own,
+    .end = all_are_free,
+};
+
+static void lock_second_and_leave_both(void)
+{
+	long ret = lock(2);
+
+	rqs_claim(!ret || ret == -EDEADLK, "LOCK_PI: got it, or EDEADLK");
+	if (!ret)
+		unlock(2);
+	unlock(1);
+}
+
+static void lock_first_and_leave_second(void)
+{
+	lock_first();
+	unlock(2);
+}
+
+const struct rqs_scenario rqs_walk_around = {
+    .name = "walk_around",
+    .about = "a third one waits where two are about to close a circle",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_first, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = lock_second_and_leave_both, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = lock_first_and_leave_second, .prio = RQPI_PRIO_RT(10)}},
+    .setup = second_and_third_own,
+    .end = all_are_free,
+};
+
+static void lock_second_then_leave_both(void)
+{
+	rqs_ok(lock(2));
+	unlock(2);
+	unlock(1);
+}
+
+const struct rqs_scenario rqs_walk_of_the_lazy = {
+    .name = "walk_of_the_lazy",
+    .about = "the last in a chain is less urgent than those before: it looks for circles only",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_first, .prio = RQPI_PRIO_RT(5)},
+	       {.fn = lock_second_then_leave_both, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = unlock_second, .prio = RQPI_PRIO_RT(10)}},
+    .setup = second_and_third_own,
+    .end = all_are_free,
+};
+
+/* ---------------------------------------------------------------- chains of three, in order */
+
+/* The first owns 0 and 1 and waits for 2, which the last one owns. */
+static void wait_in_the_middle(void)
+{
+	rqs_ok(lock(2));
+	unlock(2);
+	unlock(1);
+	unlock(0);
+}
+
+static void lock_zero_behind(void)
+{
+	rqs_when(first_rests);
+	rqs_ok(lock(0));
+	unlock(0);
+}
+
+static void lock_one_behind(void)
+{
+	rqs_when(two_rest);
+	rqs_ok(lock(1));
+	unlock(1);
+}
+
+static void unlock_behind(void)
+{
+	rqs_when(three_rest);
+	unlock(2);
+}
+
+static void middle_owns_two(void)
+{
+	own(0, 0);
+	own(0, 1);
+	own(3, 2);
+}
+
+const struct rqs_scenario rqs_walk_below_another = {
+    .name = "walk_below_another",
+    .about = "two wait for two locks of one who waits: the less urgent changes nothing beyond it",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_in_the_middle, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_zero_behind, .prio = RQPI_PRIO_RT(40)},
+	       {.fn = lock_one_behind, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = unlock_behind, .prio = RQPI_PRIO_RT(5)}},
+    .setup = middle_owns_two,
+    .end = all_are_free,
+};
+
+/* The walk for the third one ends at the first, which has a more urgent one behind it already. */
+static void raise_and_unlock_behind(void)
+{
+	rqs_when(three_rest);
+	rqs_set_prio(2, RQPI_PRIO_RT(35));
+	rqs_claim(rqs_world->tasks[0].prio == RQPI_PRIO_RT(40), "nothing changes beyond");
+	unlock(2);
+}
+
+const struct rqs_scenario rqs_raised_below_another = {
+    .name = "raised_below_another",
+    .about = "as walk_below_another, and the less urgent one's priority changes while it waits",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_in_the_middle, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_zero_behind, .prio = RQPI_PRIO_RT(40)},
+	       {.fn = lock_one_behind, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = raise_and_unlock_behind, .prio = RQPI_PRIO_RT(5)}},
+    .setup = middle_owns_two,
+    .end = all_are_free,
+};
+
+/* Two behind one another in one queue, and their owner in another. */
+static void lock_zero_last(void)
+{
+	rqs_when(two_rest);
+	rqs_ok(lock(0));
+	unlock(0);
+}
+
+static void change_all_and_unlock(void)
+{
+	rqs_when(three_rest);
+	rqs_set_prio(2, RQPI_PRIO_RT(32)); /* below the top: nobody inherits that */
+	rqs_claim(rqs_world->tasks[0].prio == RQPI_PRIO_RT(40), "the owner runs as its top waiter");
+	rqs_set_prio(2, RQPI_PRIO_RT(45));
+	rqs_claim(rqs_world->tasks[0].prio == RQPI_PRIO_RT(45), "which is another one now");
+	rqs_claim(rqs_world->tasks[3].prio == RQPI_PRIO_RT(45), "and so on along the chain");
+	rqs_set_prio(2, RQPI_PRIO_RT(20));
+	rqs_claim(rqs_world->tasks[3].prio == RQPI_PRIO_RT(40), "and back again");
+	unlock(2);
+}
+
+const struct rqs_scenario rqs_raised_in_a_chain = {
+    .name = "raised_in_a_chain",
+    .about = "one of two waiters becomes more urgent, and less, below the top and beyond it",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_in_the_middle, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_zero_behind, .prio = RQPI_PRIO_RT(40)},
+	       {.fn = lock_zero_last, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = change_all_and_unlock, .prio = RQPI_PRIO_RT(5)}},
+    .setup = middle_owns_two,
+    .end = all_are_free,
+};
+
+/* ---------------------------------------------------------------- handed over, and not taken */
+
+static void lock_one_in_time(void)
+{
+	long ret = lock_in_time(1);
+
+	rqs_claim(!ret || ret == -ETIMEDOUT, "a timed LOCK_PI2: got it, or ETIMEDOUT");
+	if (!ret)
+		unlock(1);
+}
+
+static void unlock_and_raise_the_second(void)
+{
+	rqs_when(two_rest);
+	unlock(1);
+	rqs_set_prio(1, RQPI_PRIO_RT(40));
+}
+
+static void third_owns(void)
+{
+	own(2, 1);
+}
+
+const struct rqs_scenario rqs_handed_to_another = {
+    .name = "handed_to_another",
+    .about = "who was to have the lock gives up, as another waiter has become more urgent",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_one_in_time, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = lock_one_in_time, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = unlock_and_raise_the_second, .prio = RQPI_PRIO_RT(10)}},
+    .setup = third_owns,
+    .end = all_are_free,
+};
+
+static void lock_one(void)
+{
+	rqs_ok(lock(1));
+	unlock(1);
+}
+
+static void unlock_and_lower_the_first(void)
+{
+	rqs_when(two_rest);
+	unlock(1);
+	rqs_set_prio(0, RQPI_PRIO_RT(5));
+}
+
+const struct rqs_scenario rqs_lowered_while_taking = {
+    .name = "lowered_while_taking",
+    .about = "who is to have the lock becomes less urgent than the one behind it",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_one, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = lock_one, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = unlock_and_lower_the_first, .prio = RQPI_PRIO_RT(10)}},
+    .setup = third_owns,
+    .end = all_are_free,
+};
+
+static void wait_for_one(void)
+{
+	long ret = wait_requeue(1);
+
+	rqs_claim(!ret || ret == -ETIMEDOUT, "a timed WAIT_REQUEUE_PI returns 0 or ETIMEDOUT");
+	if (ret)
+		return;
+	rqs_claim((rqs_read(&P->m[1]) & FUTEX_TID_MASK) == RQS_TID, "0: it owns the mutex");
+	unlock(1);
+}
+
+static void unlock_and_requeue(void)
+{
+	long ret;
+
+	rqs_when(two_rest);
+	unlock(1);
+	ret = requeue(1, 0);
+	rqs_claim(ret == 0 || ret == 1, "one is requeued at most");
+}
+
+const struct rqs_scenario rqs_stolen_by_requeue = {
+    .name = "stolen_by_requeue",
+    .about = "a requeue takes, for a more urgent waiter, the lock that was handed to another one",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_one, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = wait_for_one, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = unlock_and_requeue, .prio = RQPI_PRIO_RT(20)}},
+    .setup = third_owns,
+    .end = all_are_free,
+};
+
+static void unlock_and_requeue_and_tell(void)
+{
+	rqs_when(two_rest);
+	unlock(1);
+	P->go = 1;
+	(void)requeue(1, 0);
+}
+
+static void raise_the_requeued(void)
+{
+	rqs_when(it_gave_way);
+	rqs_set_prio(1, RQPI_PRIO_RT(40));
+}
+
+const struct rqs_scenario rqs_raised_while_requeued = {
+    .name = "raised_while_requeued",
+    .about = "a waiter becomes the most urgent just while it is put in the queue of a free lock",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_one, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = wait_for_one, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = unlock_and_requeue_and_tell, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = raise_the_requeued, .prio = RQPI_PRIO_RT(50)}},
+    .setup = third_owns,
+    .end = all_are_free,
+};
