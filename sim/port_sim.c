@@ -159,8 +159,7 @@ static int load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 {
 	(void)ctx;
 	rqs_at(RQS_AT_LOAD, uaddr);
-	if (!rqs_yield_at_page() || !is_there(uaddr) ||
-	    !rqs_page_there(uaddr, false))
+	if (!rqs_yield_at_page() || !is_there(uaddr) || !rqs_page_there(uaddr, false))
 		return -RQPI_EFAULT;
 	rqs_watch(load, uaddr);
 	*val = *(const volatile uint32_t *)uaddr;
@@ -171,8 +170,7 @@ static int compare_exchange(void *ctx, uint32_t *uaddr, uint32_t old, uint32_t v
 {
 	(void)ctx;
 	rqs_at(RQS_AT_EXCHANGE, uaddr);
-	if (!rqs_yield_at_page() || !is_there(uaddr) ||
-	    !rqs_page_there(uaddr, true))
+	if (!rqs_yield_at_page() || !is_there(uaddr) || !rqs_page_there(uaddr, true))
 		return -RQPI_EFAULT;
 	*seen = *(volatile uint32_t *)uaddr;
 	if (*seen == old) {

@@ -53,7 +53,7 @@ struct rqs_actor {
 	 * in.
 	 */
 	int faults;
-	bool kernel;	    /* a thread of the kernel: no program's word makes it an owner */
+	bool kernel; /* a thread of the kernel: no program's word makes it an owner */
 };
 
 /* What a member of the program is, for reports; the last one of a list has no name. */

@@ -96,7 +96,7 @@ struct rqs_world {
 	struct rqs_task *tasks;
 	const char *gone; /* memory of the program that nobody may touch any more */
 	uint64_t gone_bytes;
-	uint64_t unmapped; /* that memory: the engine may ask for it, and is told -EFAULT */
+	uint64_t unmapped;    /* that memory: the engine may ask for it, and is told -EFAULT */
 	const char *page;     /* one word of the program that need not be there */
 	uint64_t page_is;     /* enum rqs_page */
 	const uint32_t *twin; /* a shared futex here is the one at twin_of */

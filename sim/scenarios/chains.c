@@ -389,7 +389,8 @@ static void raise_and_unlock(void)
 	P->found = rqs_is_asleep(0) + rqs_is_asleep(1);
 	rqs_set_prio(0, RQPI_PRIO_RT(40));
 	if (P->found == 2)
-		rqs_claim(rqs_runs_as(rqs_me()) == RQPI_PRIO_RT(40), "the owner inherits what was raised");
+		rqs_claim(rqs_runs_as(rqs_me()) == RQPI_PRIO_RT(40),
+			  "the owner inherits what was raised");
 	unlock();
 }
 

@@ -251,7 +251,7 @@ const struct rqs_scenario rqs_shared_signaller_killed = {
     .end = no_owner_in_the_end,
 };
 
-/* ---------------------------------------------------------------- private words of two processes */
+/* ---------------------------------------------------------------- private words of two spaces */
 
 static void wait_privately(void)
 {
