@@ -17,9 +17,6 @@
 #include "sim/scenario.h"
 #include "sim/watch.h"
 
-extern char rqs_state_begin[] __asm__("__start_rqs_state");
-extern char rqs_state_end[] __asm__("__stop_rqs_state");
-
 /* Of the scenario; no part of the state. */
 static bool own_memory;
 static size_t program_bytes;
@@ -38,11 +35,6 @@ bool rqs_own_memory(void)
 	return own_memory;
 }
 
-static size_t marked_bytes(void)
-{
-	return (size_t)(rqs_state_end - rqs_state_begin);
-}
-
 void rqs_spaces_lay_out(const struct rqs_scenario *scenario)
 {
 	bool two = false;
@@ -51,14 +43,14 @@ void rqs_spaces_lay_out(const struct rqs_scenario *scenario)
 	program_bytes = own_memory ? scenario->bytes : 0;
 	for (int i = 0; i < RQS_ACTORS; i++)
 		two = two || (scenario->actors[i].fn && scenario->actors[i].space);
-	rqs_world->other = two ? rqs_alloc(marked_bytes() + program_bytes, 64) : NULL;
+	rqs_world->other = two ? rqs_alloc(rqs_marked_bytes() + program_bytes, 64) : NULL;
 }
 
 /* The other space's memory becomes a copy of this one's. */
 static void copy_to_other(void)
 {
-	memcpy(rqs_world->other, rqs_state_begin, marked_bytes());
-	memcpy(rqs_world->other + marked_bytes(), rqs_world->program, program_bytes);
+	memcpy(rqs_world->other, rqs_state_begin, rqs_marked_bytes());
+	memcpy(rqs_world->other + rqs_marked_bytes(), rqs_world->program, program_bytes);
 }
 
 void rqs_spaces_begin(void)
@@ -81,8 +73,8 @@ void rqs_switch_space(const struct rqs_task *t)
 {
 	if (!t->space)
 		return;
-	exchange(rqs_state_begin, rqs_world->other, marked_bytes());
-	exchange(rqs_world->program, rqs_world->other + marked_bytes(), program_bytes);
+	exchange(rqs_state_begin, rqs_world->other, rqs_marked_bytes());
+	exchange(rqs_world->program, rqs_world->other + rqs_marked_bytes(), program_bytes);
 }
 
 /* ---------------------------------------------------------------- fork */

@@ -55,15 +55,7 @@ static const struct rqs_scenario *playing;
 sigjmp_buf rqs_judging;
 bool rqs_is_judging;
 
-/* What the code under test marks with RQB_STATE; the linker knows where it begins and ends. */
-extern char rqs_state_begin[] __asm__("__start_rqs_state");
-extern char rqs_state_end[] __asm__("__stop_rqs_state");
 static char *marked_at_first; /* as the loader left it */
-
-static size_t marked_bytes(void)
-{
-	return (size_t)(rqs_state_end - rqs_state_begin);
-}
 
 /* ---------------------------------------------------------------- violations */
 
@@ -431,17 +423,17 @@ int rqs_world_open(void)
 		if (mprotect(BASE + ARENA_BYTES + i * STACK_BYTES, GUARD_BYTES, PROT_NONE))
 			return -1;
 	}
-	marked_at_first = malloc(marked_bytes());
+	marked_at_first = malloc(rqs_marked_bytes());
 	if (!marked_at_first)
 		return -1;
-	memcpy(marked_at_first, rqs_state_begin, marked_bytes());
+	memcpy(marked_at_first, rqs_state_begin, rqs_marked_bytes());
 	return catch_faults();
 }
 
 void rqs_world_memory(struct rqs_memory *arena, struct rqs_memory *marked)
 {
 	*arena = (struct rqs_memory){BASE, MAP_BYTES};
-	*marked = (struct rqs_memory){rqs_state_begin, marked_bytes()};
+	*marked = (struct rqs_memory){rqs_state_begin, rqs_marked_bytes()};
 }
 
 /* What depends on nothing but the program is done before the first choice. */
@@ -467,7 +459,7 @@ static void lay_out(const struct rqs_scenario *scenario, uint32_t n_tasks)
 	uint32_t buckets = scenario->buckets ? scenario->buckets : 1;
 
 	memset(BASE, 0, ARENA_BYTES);
-	memcpy(rqs_state_begin, marked_at_first, marked_bytes());
+	memcpy(rqs_state_begin, marked_at_first, rqs_marked_bytes());
 	rqs_world->used = sizeof(*rqs_world);
 	rqs_world->now = 1;
 	rqs_world->engine = rqpi_engine_init(rqs_alloc(rqpi_engine_size(buckets), 64), buckets,
@@ -528,7 +520,7 @@ static size_t live_bytes(const struct rqs_task *t)
 
 size_t rqs_state_bytes(void)
 {
-	size_t bytes = rqs_world->used + marked_bytes();
+	size_t bytes = rqs_world->used + rqs_marked_bytes();
 
 	for (uint32_t i = 0; i < rqs_world->n_tasks; i++)
 		bytes += live_bytes(&rqs_world->tasks[i]);
@@ -545,7 +537,7 @@ void rqs_state_save(void *to)
 {
 	char *at = put(to, rqs_world, rqs_world->used);
 
-	at = put(at, rqs_state_begin, marked_bytes());
+	at = put(at, rqs_state_begin, rqs_marked_bytes());
 	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
 		const struct rqs_task *t = &rqs_world->tasks[i];
 
@@ -573,8 +565,8 @@ void rqs_state_restore(const void *from)
 		sp[i] = rqs_world->tasks[i].status == RQS_ENDED ? rqs_world->tasks[i].top
 								: rqs_world->tasks[i].sp;
 	memcpy(rqs_world, from, saved->used);
-	memcpy(rqs_state_begin, at, marked_bytes());
-	at += marked_bytes();
+	memcpy(rqs_state_begin, at, rqs_marked_bytes());
+	at += rqs_marked_bytes();
 	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
 		struct rqs_task *t = &rqs_world->tasks[i];
 
@@ -592,7 +584,7 @@ struct rqs_hash rqs_state_hash(void)
 {
 	struct rqs_region region[2 + RQS_TASKS] = {
 	    {rqs_world, rqs_world->used},
-	    {rqs_state_begin, marked_bytes()},
+	    {rqs_state_begin, rqs_marked_bytes()},
 	};
 	size_t n = 2;
 

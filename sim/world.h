@@ -220,6 +220,15 @@ void rqs_begin_child(void);
 extern sigjmp_buf rqs_judging;
 extern bool rqs_is_judging;
 
+/* What the code under test marks with RQB_STATE; the linker knows where it begins and ends. */
+extern char rqs_state_begin[] __asm__("__start_rqs_state");
+extern char rqs_state_end[] __asm__("__stop_rqs_state");
+
+static inline size_t rqs_marked_bytes(void)
+{
+	return (size_t)(rqs_state_end - rqs_state_begin);
+}
+
 /* Has each space the program's memory for itself? */
 bool rqs_own_memory(void);
 
