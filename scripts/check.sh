@@ -62,6 +62,16 @@ fi
 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 deep tsan "$short" \
 	--no-suite nosan --no-suite notsan
 
+# What all scenarios of the checker reach together: it has no part in a build that is tested.
+began=$SECONDS
+echo "== coverage"
+if timeout -k 30 3600 scripts/coverage.sh </dev/null; then
+	printf 'pass\tcoverage\n' >>"$results"
+else
+	printf 'fail\tcoverage: lines, branches or results without a reason\n' >>"$results"
+fi
+echo "== coverage: $((SECONDS - began)) s"
+
 count() { # count KIND WORD: of the deep runs and of test.sh together
 	local before
 	before=$(sed -n "s/.*\b\([0-9][0-9]*\) $2.*/\1/p" <<<"$totals")

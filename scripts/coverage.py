@@ -117,7 +117,7 @@ def run_all(build, names, jobs):
     os.makedirs(place)
     if not names:
         out = subprocess.run([program, "--list", "--suite=ci"], check=True, text=True,
-                             stdout=subprocess.PIPE).stdout
+                             env=dict(os.environ, GCOV_PREFIX=place), stdout=subprocess.PIPE).stdout
         names = [line.split()[0] for line in out.splitlines()]
     counts, seen, failures = {}, {"hand_shake": {}, "results": {}}, []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:

@@ -83,6 +83,7 @@ look() { # look SET: collect what SET lacks
 		need_command perf linux-perf
 		need_command stress-ng stress-ng
 		need_command chromium chromium
+		need_command gcov gcc
 		;;
 	*)
 		echo "deps: unknown set '$1' (build, test, lint or check)" >&2

@@ -72,13 +72,13 @@ DEFINES = {
 # and is allowed unless the folder is freestanding.
 OURS = re.compile(r"rq[a-z]_|rqpi_")
 ASKS = {
-    "src/base/": (r"rqb_|rqs_point$", "freestanding"),
-    "src/engine/": (r"rqk_|rqb_|rqpi_|rqs_point$", "freestanding"),
-    "src/sys/": (r"rqu_|rqb_|rqpi_|rqs_point$", "hosted"),
-    "src/host/": (r"rqh_|rqb_|rqpi_|rqs_point$", "hosted"),
-    "src/user/": (r"rqu_|rqb_|rqpi_|rqs_point$", "hosted"),
-    "src/shim/": (r"rqu_|rqb_|rqpi_|rqs_point$", "hosted"),
-    "src/shim/futex_shim.c": (r"rqh_|rqb_|rqpi_|rqs_point$", "hosted"),
+    "src/base/": (r"rqb_|rqs_(load_|store_)?point$", "freestanding"),
+    "src/engine/": (r"rqk_|rqb_|rqpi_|rqs_(load_|store_)?point$", "freestanding"),
+    "src/sys/": (r"rqu_|rqb_|rqpi_|rqs_(load_|store_)?point$", "hosted"),
+    "src/host/": (r"rqh_|rqb_|rqpi_|rqs_(load_|store_)?point$", "hosted"),
+    "src/user/": (r"rqu_|rqb_|rqpi_|rqs_(load_|store_)?point$", "hosted"),
+    "src/shim/": (r"rqu_|rqb_|rqpi_|rqs_(load_|store_)?point$", "hosted"),
+    "src/shim/futex_shim.c": (r"rqh_|rqb_|rqpi_|rqs_(load_|store_)?point$", "hosted"),
 }
 FREESTANDING = re.compile(
     r"mem(cpy|set|move|cmp)$|_GLOBAL_OFFSET_TABLE_$|__stack_chk_fail|__(asan|tsan|ubsan)_")

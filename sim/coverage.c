@@ -61,13 +61,19 @@ static enum by who(bool own, uint32_t to)
 	return to == RQK_REQUEUE_NONE ? WAITER_ANEW : WAITER;
 }
 
+/* What is done for one that has lost its stack it does itself. */
+static bool is_its_own(uint32_t task, uint32_t runs)
+{
+	return task == runs || rqs_world->tasks[task].status == RQS_ENDED;
+}
+
 void rqs_coverage_after(uint32_t runs)
 {
 	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
 		uint32_t now = state_of(&rqs_world->tasks[i]);
 
 		if (now != before[i] && now < RQK_REQUEUE_STATES && before[i] < RQK_REQUEUE_STATES)
-			edges[before[i]][now][who(i == runs, now)]++;
+			edges[before[i]][now][who(is_its_own(i, runs), now)]++;
 	}
 }
 
@@ -86,7 +92,7 @@ void rqs_coverage_result(int op, long ret)
 {
 	unsigned int cmd = (unsigned int)(op & ~(RQPI_FUTEX_PRIVATE | RQPI_FUTEX_CLOCK_REALTIME));
 
-	if (rqs_coverage)
+	if (rqs_coverage && rqs_world->n_tasks) /* there are none yet while it is set up */
 		results[cmd < OPS - 1 ? cmd : OPS - 1][slot_of(ret)]++;
 }
 

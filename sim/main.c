@@ -15,6 +15,7 @@
 
 #include <json-c/json.h>
 
+#include "sim/buffers.h"
 #include "sim/coverage.h"
 #include "sim/html.h"
 #include "sim/main.h"
@@ -29,7 +30,7 @@ enum exit_code { CLEAN, VIOLATED, INCOMPLETE, UNUSABLE };
 #define MIB 1048576ul
 
 struct options {
-	int list, json, verbose, races, end_to_end, coverage;
+	int list, json, verbose, races, end_to_end, coverage, store_buffers;
 	char *mode, *suite, *replay, *seed, *html;
 	long memory; /* MiB */
 	double seconds;
@@ -116,7 +117,8 @@ static void print_result(const struct rqs_scenario *s, const struct options *o,
 	printf(" %llu transitions, ", (unsigned long long)r->transitions);
 	if (o->order != RQS_RANDOM)
 		printf("%llu terminal, ", (unsigned long long)r->terminals);
-	printf("depth %zu, %.2f s: ", r->depth, r->seconds);
+	printf("depth %zu, %s%.2f s: ", r->depth, rqs_store_buffers ? "store buffers, " : "",
+	       r->seconds);
 	if (r->complete)
 		printf("complete\n");
 	else if (r->stopped)
@@ -149,6 +151,7 @@ static void print_json(const struct rqs_scenario *s, const struct options *o,
 	}
 	json_object_object_add(root, "scenario", json_object_new_string(s->name));
 	json_object_object_add(root, "mode", json_object_new_string(modes[o->order]));
+	json_object_object_add(root, "store_buffers", json_object_new_boolean(rqs_store_buffers));
 	json_object_object_add(root, "states", json_object_new_uint64(r->states));
 	json_object_object_add(root, "transitions", json_object_new_uint64(r->transitions));
 	json_object_object_add(root, "terminals", json_object_new_uint64(r->terminals));
@@ -213,6 +216,8 @@ static bool is_in_suite(const struct rqs_scenario *s, const char *suite)
 {
 	if (!strcmp(suite, "mutant"))
 		return !strcmp(s->name, rqs_mutant_scenario);
+	if (s->in_order && rqs_store_buffers)
+		return false;
 	if (!strcmp(suite, "lot"))
 		return s->by_lot;
 	return !s->by_lot && (!strcmp(suite, "full") || !s->deep);
@@ -314,6 +319,13 @@ static bool read_options(struct options *o)
 			return false;
 		}
 	}
+	rqs_store_buffers = o->store_buffers ||
+			    (o->suite && !strcmp(o->suite, "mutant") && rqs_mutant_buffers);
+	if (rqs_store_buffers && (o->order == RQS_UP || rqs_watcher)) {
+		fprintf(stderr, "rqpi check: --store-buffers: nobody sees those of one CPU, and "
+				"races are looked for without\n");
+		return false;
+	}
 	if (o->races && !rqs_watcher) {
 		fprintf(stderr, "rqpi check: --races: this program does not see them, "
 				"rqpi-check-races does\n");
@@ -401,6 +413,8 @@ int rqs_main(int argc, const char **argv)
 	    {"executions", 0, POPT_ARG_LONG, &o.executions, 0,
 	     "of random, 100000 by default; 0: until --seconds", "N"},
 	    {"seed", 0, POPT_ARG_STRING, &o.seed, 0, "of random", "N"},
+	    {"store-buffers", 0, POPT_ARG_NONE, &o.store_buffers, 0,
+	     "stores reach the others later than they are made, as on x86", NULL},
 	    {"races", 0, POPT_ARG_NONE, &o.races, 0,
 	     "look for races of plain memory, too; plays by lot", NULL},
 	    {"replay", 0, POPT_ARG_STRING, &o.replay, 0, "play what a token says, and tell it",

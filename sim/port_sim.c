@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "sim/buffers.h"
 #include "sim/place.h"
 #include "sim/watch.h"
 
@@ -45,12 +46,8 @@ void rqs_touch(const volatile void *addr)
 			 rqs_name(rqs_running()), p - rqs_world->gone);
 }
 
-void rqs_point(const volatile void *addr)
+static void give_way(struct rqs_task *t, const volatile void *addr)
 {
-	struct rqs_task *t = rqs_running();
-
-	if (!t || is_private(t, addr))
-		return;
 	rqs_at(RQS_AT_ATOMIC, addr);
 	rqs_yield();
 	rqs_touch(addr);
@@ -60,6 +57,40 @@ void rqs_point(const volatile void *addr)
 	}
 }
 
+void rqs_point(const volatile void *addr)
+{
+	struct rqs_task *t = rqs_running();
+
+	if (!t)
+		return;
+	if (is_private(t, addr)) {
+		rqs_wait_for_stores();
+		return;
+	}
+	give_way(t, addr);
+	rqs_drain(t);
+}
+
+const volatile void *rqs_load_point(const volatile void *addr, unsigned int bytes)
+{
+	struct rqs_task *t = rqs_running();
+
+	if (!t || is_private(t, addr))
+		return addr;
+	give_way(t, addr);
+	return rqs_seen_at(t, addr, bytes);
+}
+
+volatile void *rqs_store_point(volatile void *addr, unsigned int bytes)
+{
+	struct rqs_task *t = rqs_running();
+
+	if (!t || is_private(t, addr))
+		return addr;
+	give_way(t, addr);
+	return rqs_kept_at(t, addr, bytes);
+}
+
 /* ---------------------------------------------------------------- raw locks */
 
 static void take(struct rqs_task *t, struct rqpi_rawlock *lock)
@@ -67,8 +98,10 @@ static void take(struct rqs_task *t, struct rqpi_rawlock *lock)
 	if (lock->word[0])
 		rqs_fail("locks", "a raw lock is taken twice");
 	lock->word[0] = t ? rqpi_task_tid(t->task) : 1;
-	if (t)
+	if (t) {
 		t->raw_locks++;
+		rqs_drain(t);
+	}
 	rqs_watch(acquire, lock);
 }
 
@@ -94,8 +127,10 @@ static bool trylock(void *ctx, struct rqpi_rawlock *raw)
 	rqs_at(RQS_AT_TRYLOCK, raw);
 	rqs_yield();
 	if (raw->word[0]) {
-		if (t)
+		if (t) {
 			t->tried = raw;
+			rqs_drain(t);
+		}
 		return false;
 	}
 	take(t, raw);
@@ -157,21 +192,29 @@ bool rqs_yield_at_page(void)
 
 static int load(void *ctx, const uint32_t *uaddr, uint32_t *val)
 {
+	struct rqs_task *t = rqs_running();
+
 	(void)ctx;
 	rqs_at(RQS_AT_LOAD, uaddr);
 	if (!rqs_yield_at_page() || !is_there(uaddr) || !rqs_page_there(uaddr, false))
 		return -RQPI_EFAULT;
 	rqs_watch(load, uaddr);
+	if (t)
+		uaddr = (const uint32_t *)(uintptr_t)rqs_seen_at(t, uaddr, sizeof(*uaddr));
 	*val = *(const volatile uint32_t *)uaddr;
 	return 0;
 }
 
 static int compare_exchange(void *ctx, uint32_t *uaddr, uint32_t old, uint32_t val, uint32_t *seen)
 {
+	struct rqs_task *t = rqs_running();
+
 	(void)ctx;
 	rqs_at(RQS_AT_EXCHANGE, uaddr);
 	if (!rqs_yield_at_page() || !is_there(uaddr) || !rqs_page_there(uaddr, true))
 		return -RQPI_EFAULT;
+	if (t)
+		rqs_drain(t);
 	*seen = *(volatile uint32_t *)uaddr;
 	if (*seen == old) {
 		rqs_watch(exchange, uaddr);

@@ -19,6 +19,12 @@ const char *const rqs_mutant_source;
 const char *const rqs_mutant_scenario;
 #endif
 
+#ifdef RQS_MUTANT_BUFFERS
+const bool rqs_mutant_buffers = true;
+#else
+const bool rqs_mutant_buffers;
+#endif
+
 int main(int argc, const char **argv)
 {
 	return rqs_main(argc, argv);

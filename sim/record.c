@@ -145,7 +145,7 @@ static bool is_word(uint32_t kind)
 	return kind == RQS_AT_ATOMIC || kind == RQS_AT_LOAD || kind == RQS_AT_EXCHANGE;
 }
 
-static bool is_in(const struct rqs_region *region, const volatile void *addr)
+static bool is_in(const struct rqs_span *region, const volatile void *addr)
 {
 	const volatile char *p = addr;
 
@@ -215,6 +215,7 @@ static void add_kind(struct rqs_step *step)
 	    [RQS_KILL] = "kill: it is killed",
 	    [RQS_START] = "start: it is there from now on",
 	    [RQS_FAULT] = "fault: its page is away",
+	    [RQS_FLUSH] = "flush: its oldest store reaches the others",
 	};
 	const char *event = what[step->choice.kind];
 
@@ -228,7 +229,7 @@ static void add_kind(struct rqs_step *step)
 static void add_words(struct rqs_recorder *r, struct rqs_step *step, const volatile void *passed)
 {
 	for (size_t k = 0; k < sizeof(r->region) / sizeof(r->region[0]); k++) {
-		struct rqs_region *region = &r->region[k];
+		struct rqs_span *region = &r->region[k];
 
 		for (size_t at = 0; at + 4 <= region->bytes; at += 4) {
 			uint64_t before = 0, after;
@@ -382,9 +383,9 @@ void rqs_after_step(struct rqs_recorder *r, struct rqs_choice choice)
 
 /* ---------------------------------------------------------------- beginning and end */
 
-static void open_region(struct rqs_region *region, const void *base, size_t bytes)
+static void open_region(struct rqs_span *region, const void *base, size_t bytes)
 {
-	*region = (struct rqs_region){.base = base, .bytes = bytes};
+	*region = (struct rqs_span){.base = base, .bytes = bytes};
 	region->before = rqs_need(calloc(bytes + 1, 1));
 	region->changes = rqs_need(calloc(bytes / 4 + 1, sizeof(*region->changes)));
 }

@@ -79,6 +79,7 @@ struct rqs_scenario {
 	bool deep;	     /* too large for the suite ci */
 	bool by_lot;	     /* too large for any: only the suite "lot" has it, for --mode=random */
 	bool own_memory;     /* two address spaces: each has the program's memory for itself */
+	bool in_order;	     /* not so with store buffers, as it should be: no suite has both */
 	bool lies;	     /* it writes to words that are the futex's: I8 is not looked at */
 
 	/* What the program is made of, for reports; NULL: nobody has said. */

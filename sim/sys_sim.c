@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
+#include "sim/buffers.h"
 #include "sim/place.h"
 #include "sim/pthread_sim.h"
 #include "sim/scenario.h"
@@ -73,6 +74,7 @@ long rqs_futex(uint32_t *uaddr, int op, uint32_t val, const void *timeout, uint3
 	struct rqs_task *t = rqs_running();
 	long ret;
 
+	rqs_wait_for_stores(); /* on the way into the kernel */
 	do {
 		t->in_kernel = 1;
 		ret = rqpi_futex_call(t->task, uaddr, op, val, timeout, uaddr2, val3);
@@ -347,6 +349,7 @@ void rqs_rt_unlock(struct rqpi_rt_mutex *mutex)
 
 void rqs_gone(const void *memory, size_t bytes)
 {
+	rqs_wait_for_stores(); /* or its own last one would come behind */
 	rqs_watch(reuse, (void *)(uintptr_t)memory, bytes);
 	rqs_world->gone = memory;
 	rqs_world->gone_bytes = bytes;

@@ -11,9 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sim/buffers.h"
+
 #define VERSION	   "rqpi1:"
 #define ONE_CPU	   "1cpu:"
 #define END_TO_END "e2e:"
+#define BUFFERS	   "buffers:"
 
 enum { RUN_MAX = 1000000 };
 
@@ -21,7 +24,7 @@ static void put_run(FILE *out, struct rqs_choice choice, size_t length)
 {
 	static const char *const before[RQS_KINDS] = {
 	    [RQS_RUN] = "",   [RQS_TIMER] = "",	 [RQS_SIGNAL] = "!", [RQS_CANCEL] = "#",
-	    [RQS_KILL] = "%", [RQS_START] = "^", [RQS_FAULT] = "@"};
+	    [RQS_KILL] = "%", [RQS_START] = "^", [RQS_FAULT] = "@",  [RQS_FLUSH] = "="};
 	char first = choice.kind == RQS_TIMER ? 'A' : 'a';
 
 	fprintf(out, "%s%c", before[choice.kind], first + choice.task);
@@ -38,8 +41,8 @@ char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path 
 
 	if (!out)
 		return NULL;
-	fprintf(out, VERSION "%s:%s%s", scenario->name, rqs_one_cpu ? ONE_CPU : "",
-		rqs_end_to_end ? END_TO_END : "");
+	fprintf(out, VERSION "%s:%s%s%s", scenario->name, rqs_one_cpu ? ONE_CPU : "",
+		rqs_end_to_end ? END_TO_END : "", rqs_store_buffers ? BUFFERS : "");
 	while (at < path->count) {
 		size_t end = at + 1;
 
@@ -70,11 +73,12 @@ static bool read_run(const char **at, struct rqs_path *path)
 	unsigned long length = 1;
 	char *end;
 
-	if (*p && strchr("!#%^@", *p)) {
+	if (*p && strchr("!#%^@=", *p)) {
 		choice.kind = *p == '!'	  ? RQS_SIGNAL
 			      : *p == '#' ? RQS_CANCEL
 			      : *p == '%' ? RQS_KILL
 			      : *p == '@' ? RQS_FAULT
+			      : *p == '=' ? RQS_FLUSH
 					  : RQS_START;
 		p++;
 	}
@@ -124,6 +128,9 @@ const struct rqs_scenario *rqs_token_read(const char *token, struct rqs_path *pa
 	rqs_end_to_end = !strncmp(at, END_TO_END, strlen(END_TO_END));
 	if (rqs_end_to_end)
 		at += strlen(END_TO_END);
+	rqs_store_buffers = !strncmp(at, BUFFERS, strlen(BUFFERS));
+	if (rqs_store_buffers)
+		at += strlen(BUFFERS);
 	while (*at) {
 		if (!read_run(&at, path)) {
 			snprintf(why, size, "no step begins at '%.20s'", at);

@@ -7,9 +7,10 @@
 
 /*
  * The token of @path: version, scenario, "1cpu:" if there is one CPU only, "e2e:" if invariants
- * are not looked at, and the choices, run by run. A small letter: so many steps of that task; a
- * capital: its time comes; before a small one: ! a signal comes for it, # it is cancelled, % it
- * is killed, ^ it is there from now on. The caller frees it.
+ * are not looked at, "buffers:" if there are store buffers, and the choices, run by run. A small
+ * letter: so many steps of that task; a capital: its time comes; before a small one: ! a signal
+ * comes for it, # it is cancelled, % it is killed, ^ it is there from now on, @ its page is away,
+ * = its oldest store reaches the others. The caller frees it.
  */
 char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path *path);
 

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "sim/buffers.h"
 #include "sim/coverage.h"
 #include "sim/fiber.h"
 #include "sim/scenario.h"
@@ -159,6 +160,7 @@ struct rqpi_task *rqs_get_task(struct rqs_task *t)
 {
 	bool before = alone;
 
+	rqs_wait_for_stores();
 	alone = true;
 	rqs_watch(acquire, &rqs_world->tasks);
 	if (t->task)
@@ -178,6 +180,7 @@ void rqs_end_task(void)
 {
 	struct rqs_task *t = running;
 
+	rqs_wait_for_stores();
 	t->in_kernel = 1;
 	rqpi_task_exit(t->task);
 	rqpi_task_put(t->task);
@@ -268,6 +271,8 @@ static inline bool can(const struct rqs_task *t, enum rqs_kind kind)
 		return can_run(t);
 	case RQS_START:
 		return !t->started && t->status != RQS_NONE;
+	case RQS_FLUSH:
+		return rqs_is_buffering(t);
 	case RQS_FAULT:
 		return t->at_page && t->faults_left && !t->page_away;
 	case RQS_TIMER:
@@ -305,10 +310,11 @@ int rqs_choices(struct rqs_choice list[RQS_CHOICES])
 		n = add(list, n, i, RQS_KILL);
 		n = add(list, n, i, RQS_START);
 		n = add(list, n, i, RQS_FAULT);
+		n = add(list, n, i, RQS_FLUSH);
 	}
 	return n;
 }
-RQB_BUILD(RQS_KINDS == 7, "rqs_choices() has them all");
+RQB_BUILD(RQS_KINDS == 8, "rqs_choices() has them all");
 
 bool rqs_same_choice(struct rqs_choice a, struct rqs_choice b)
 {
@@ -397,6 +403,11 @@ bool rqs_take(struct rqs_choice choice)
 		t->cancel = RQS_CANCEL_PENDING;
 		if (t->interruptible)
 			rqs_wake_task(t);
+		break;
+	case RQS_FLUSH:
+		rqs_switch_space(t);
+		rqs_flush(t);
+		rqs_switch_space(t);
 		break;
 	case RQS_FAULT:
 		t->faults_left--;
@@ -498,6 +509,7 @@ bool rqs_world_begin(const struct rqs_scenario *scenario)
 	for (uint32_t i = 0; i < n; i++)
 		spawn(i, &scenario->actors[i]);
 	rqs_world->n_tasks = n;
+	rqs_buffers_begin();
 	for (uint32_t i = 0; i < scenario->asleep; i++)
 		go_to_sleep(&rqs_world->tasks[i]);
 	rqs_watch(begin);

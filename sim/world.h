@@ -17,7 +17,8 @@
  *         order that depends on the state alone. A path is the list of choices that lead to it.
  *
  * Plain memory that a lock guards has no points: that it is guarded is what races.c looks at, and
- * ThreadSanitizer on the host port. Orders weaker than seq_cst are run as if they were seq_cst.
+ * ThreadSanitizer on the host port. Orders weaker than seq_cst are run as if they were seq_cst,
+ * but for what buffers.h holds back.
  */
 #ifndef RQS_WORLD_H
 #define RQS_WORLD_H
@@ -105,6 +106,8 @@ struct rqs_world {
 	uint32_t released; /* PI states that have come back, a bit for each task */
 	uint32_t n_tasks;  /* without the one that sets up, which is behind the last */
 	uint32_t used;	   /* bytes of the arena */
+	struct rqs_buffer
+	    *buffers; /* one for each task, NULL: no stores are held back (buffers.h) */
 };
 
 extern struct rqs_world *const rqs_world;
@@ -119,6 +122,7 @@ enum rqs_kind {
 	RQS_KILL,   /* it ends, wherever it is, without another instruction of its own */
 	RQS_START,  /* one CPU only: it is there from now on */
 	RQS_FAULT,  /* the page that it is about to touch is away, or cannot be brought in */
+	RQS_FLUSH,  /* the oldest store that it has made reaches the others */
 	RQS_KINDS
 };
 

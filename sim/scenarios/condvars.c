@@ -262,8 +262,8 @@ static void broadcast_and_destroy(void)
 	M->go = 1;
 	rqs_ok(rqpi_cond_broadcast(&M->c));
 	rqs_ok(rqpi_cond_destroy(&M->c));
-	__builtin_memset(&M->c, 0xa5, sizeof(M->c));
 	rqs_gone(&M->c, sizeof(M->c));
+	__builtin_memset(&M->c, 0xa5, sizeof(M->c));
 	rqs_ok(rqpi_mutex_unlock(&M->m));
 }
 

@@ -339,3 +339,133 @@ const struct rqs_scenario rqs_raised_while_requeued = {
     .setup = third_owns,
     .end = all_are_free,
 };
+
+static void unlock_and_raise_for_a_moment(void)
+{
+	rqs_when(two_rest);
+	unlock(1);
+	rqs_set_prio(1, RQPI_PRIO_RT(40));
+	rqs_set_prio(1, RQPI_PRIO_RT(20));
+}
+
+const struct rqs_scenario rqs_handed_back = {
+    .name = "handed_back",
+    .about = "as handed_to_another, and the other one is less urgent again in the next moment",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_one_in_time, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = lock_one, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = unlock_and_raise_for_a_moment, .prio = RQPI_PRIO_RT(10)}},
+    .setup = third_owns,
+    .end = all_are_free,
+};
+
+/* Equal is not different: it keeps its place. */
+static void set_the_same_and_unlock(void)
+{
+	rqs_when(first_rests);
+	rqs_set_prio(0, RQPI_PRIO_RT(30));
+	unlock(1);
+}
+
+static void second_owns(void)
+{
+	own(1, 1);
+}
+
+const struct rqs_scenario rqs_raised_to_the_same = {
+    .name = "raised_to_the_same",
+    .about = "a waiter is given the priority that it has",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_one, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = set_the_same_and_unlock, .prio = RQPI_PRIO_RT(20)}},
+    .setup = second_owns,
+    .end = all_are_free,
+};
+
+/* ---------------------------------------------------------------- requeued in order */
+
+static void wait_for_one_always(void)
+{
+	rqs_ok(rqs_futex(&P->seq, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &P->m[1], 0));
+	rqs_claim((rqs_read(&P->m[1]) & FUTEX_TID_MASK) == RQS_TID, "0: it owns the mutex");
+	unlock(1);
+}
+
+static void wait_three_times(void)
+{
+	for (int i = 0; i < 3; i++)
+		wait_for_one_always();
+}
+
+/* Moved first, as the mutex is owned; then granted, twice. */
+static void requeue_three_times(void)
+{
+	rqs_when(first_rests);
+	rqs_is(requeue(1, 0), 1);
+	unlock(1);
+	for (int i = 0; i < 2; i++) {
+		rqs_when(first_rests);
+		rqs_is(requeue(1, 0), 1);
+	}
+}
+
+const struct rqs_scenario rqs_requeued_again = {
+    .name = "requeued_again",
+    .about = "one waits again after it has been moved, and again after it has been granted",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_three_times, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = requeue_three_times, .prio = RQPI_PRIO_RT(20)}},
+    .setup = second_owns,
+    .end = all_are_free,
+};
+
+static void wait_for_one_as_well(void)
+{
+	rqs_when(first_rests);
+	wait_for_one_always();
+}
+
+static void requeue_both(void)
+{
+	rqs_when(two_rest);
+	rqs_is(requeue(1, INT_MAX), 2);
+	unlock(1);
+}
+
+const struct rqs_scenario rqs_requeued_together = {
+    .name = "requeued_together",
+    .about = "two that sleep are requeued at once, and served one after the other",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_one_always, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = wait_for_one_as_well, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = requeue_both, .prio = RQPI_PRIO_RT(20)}},
+    .setup = third_owns,
+    .end = all_are_free,
+};
+
+static void wait_for_two(void)
+{
+	rqs_when(first_rests);
+	rqs_ok(rqs_futex(&P->seq, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &P->m[2], 0));
+	unlock(2);
+}
+
+/* The first is moved all the same, as in Linux. */
+static void requeue_one_and_be_refused(void)
+{
+	rqs_when(two_rest);
+	rqs_is(requeue(1, INT_MAX), -EINVAL);
+	rqs_is(requeue(2, INT_MAX), 1);
+	unlock(1);
+}
+
+const struct rqs_scenario rqs_requeued_the_first_only = {
+    .name = "requeued_the_first_only",
+    .about = "of two waiters the second has declared another target than the requeue has",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_one_always, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = wait_for_two, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = requeue_one_and_be_refused, .prio = RQPI_PRIO_RT(20)}},
+    .setup = third_owns,
+    .end = all_are_free,
+};

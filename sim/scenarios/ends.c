@@ -332,6 +332,47 @@ const struct rqs_scenario rqs_owner_becomes_another = {
     .setup = second_owns,
 };
 
+/* The PI futex is on its robust list: the word is marked before the engine gives it away. */
+static void end_with_the_listed(void)
+{
+	struct list *list = (struct list *)(void *)&P->head;
+
+	rqs_when(first_rests);
+	*list = (struct list){(uintptr_t)&P->link[0] | PI_BIT,
+			      (intptr_t)((uintptr_t)&P->m[1] - (uintptr_t)&P->link[0]), 0};
+	P->link[0] = (uintptr_t)list;
+	rqs_ok(rqpi_task_set_robust_list(ME, list, sizeof(*list)));
+	P->go = 1;
+}
+
+static void lock_of_the_dead(void)
+{
+	rqs_ok(lock(1));
+	unlock(1);
+}
+
+static bool its_end_begins(void)
+{
+	return P->go;
+}
+
+static void lock_as_it_ends(void)
+{
+	rqs_when(its_end_begins);
+	lock_of_the_dead();
+}
+
+const struct rqs_scenario rqs_robust_pi_owner_ends = {
+    .name = "robust_pi_owner_ends",
+    .about = "the owner of a PI futex on its robust list ends, one waits for it, one comes just then",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_of_the_dead, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = lock_as_it_ends, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = end_with_the_listed, .prio = RQPI_PRIO_RT(10)}},
+    .setup = third_owns,
+    .end = all_are_free,
+};
+
 /* ---------------------------------------------------------------- without a stack */
 
 static void wait_for_flag(void)

@@ -116,12 +116,17 @@ static void cut_all_runs(void)
 	}
 }
 
-/* A run that does not come to lie between two neighbours: every second key is the tree's. */
-static void paste_between(int size)
+/*
+ * A run that does not come to lie between two neighbours: the keys of the tree are @group apart,
+ * and so many less one of the run are between any two of them.
+ */
+static void paste_between(int size, int group)
 {
-	plant(&F->tree, 0, size, 1, 2);
+	plant(&F->tree, 0, size, 1, group);
 	for (int i = size; i < NODES; i++) {
-		F->item[i].key = (i - size) * 2 + 1;
+		int n = i - size;
+
+		F->item[i].key = n / (group - 1) * group + n % (group - 1) + 1;
 		rqb_tree_insert(&F->run, &F->item[i].node, by_key);
 	}
 	rqb_tree_paste(&F->tree, &F->run, by_key);
@@ -136,8 +141,10 @@ static void paste_between(int size)
 static void cut_and_paste(void)
 {
 	cut_all_runs();
-	for (int size = 1; size < NODES; size++)
-		paste_between(size);
+	for (int size = 1; size < NODES; size++) {
+		for (int group = 2; group < NODES; group++)
+			paste_between(size, group);
+	}
 }
 
 const struct rqs_scenario rqs_tree_in_runs = {
@@ -307,6 +314,8 @@ struct locks {
 	struct rqpi_rt_mutex m;
 	struct rqs_room room;
 	uint32_t step;
+	uint32_t granted;
+	uint32_t for_ever;
 };
 #define L  RQS_PROGRAM(struct locks)
 #define ME (rqs_running()->task)
@@ -390,8 +399,9 @@ static void be_queued(void)
 	rqs_begin_call();
 	L->step = 3;
 	rqs_when(it_may_go_on);
-	ret = rqpi_rt_mutex_wait_proxy_lock(ME, &L->m, &late);
-	rqs_claim(!ret || ret == -ETIMEDOUT, "wait_proxy_lock: got it, or ETIMEDOUT");
+	ret = L->granted ? 0
+			 : rqpi_rt_mutex_wait_proxy_lock(ME, &L->m, L->for_ever ? NULL : &late);
+	rqs_claim(!ret || (ret == -ETIMEDOUT && !L->for_ever), "got it, or ETIMEDOUT");
 	if (ret && !rqpi_rt_mutex_cleanup_proxy_lock(ME, &L->m))
 		ret = 0;
 	if (!rqs_end_call(ret))
@@ -409,6 +419,7 @@ static void queue_it(void)
 	rqs_when(it_is_kept);
 	ret = rqs_call(rqpi_rt_mutex_start_proxy_lock(&L->m, task));
 	rqs_claim(ret == 0 || ret == 1, "start_proxy_lock: queued, or got it");
+	L->granted = ret == 1;
 	L->step = 4;
 }
 
@@ -426,5 +437,22 @@ const struct rqs_scenario rqs_rt_mutex_by_proxy = {
 	       {.fn = queue_it, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = lock_once, .prio = RQPI_PRIO_RT(30)}},
     .setup = make_mutex,
+    .end = nobody_has_it,
+};
+
+static void make_mutex_for_ever(void)
+{
+	make_mutex();
+	L->for_ever = 1;
+}
+
+const struct rqs_scenario rqs_rt_mutex_by_proxy_for_ever = {
+    .name = "rt_mutex_by_proxy_for_ever",
+    .about = "as rt_mutex_by_proxy, and the one in the queue waits until it has the lock",
+    .bytes = sizeof(struct locks),
+    .actors = {{.fn = be_queued, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = queue_it, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_once, .prio = RQPI_PRIO_RT(30)}},
+    .setup = make_mutex_for_ever,
     .end = nobody_has_it,
 };

@@ -331,7 +331,7 @@ static void lock_one_by_deadline(void)
 {
 	if (rqs_me())
 		rqs_when(first_rests);
-	set_deadline(rqs_me() ? 1000 : 2000, 6);
+	set_deadline(rqs_me() ? 1000 : 2000, rqs_me() ? 7 : 6);
 	rqs_ok(lock(1));
 	P->told = P->told * 10 + rqs_me() + 1;
 	unlock(1);

@@ -227,6 +227,7 @@ static void unlock_and_page_out(void)
 	unlock(1);
 	P->go = 1;
 	rqs_set_page(&P->m[1], RQS_PAGE_AWAY);
+	rqs_set_page(&P->m[1], RQS_PAGE_AWAY);
 }
 
 static bool one_was_unlocked(void)
@@ -250,6 +251,45 @@ const struct rqs_scenario rqs_leaver_held_up = {
 	       {.fn = steal_one, .prio = RQPI_PRIO_RT(30)}},
     .setup = second_owns,
     .end = all_are_free,
+};
+
+static void unlock_page_out_and_unmap(void)
+{
+	rqs_when(first_rests);
+	unlock(1);
+	P->go = 1;
+	rqs_set_page(&P->m[1], RQS_PAGE_AWAY);
+	rqs_set_page(&P->m[1], RQS_PAGE_NONE);
+}
+
+static void lock_if_it_is_there(void)
+{
+	long ret = lock_in_time(1);
+
+	rqs_claim(!ret || ret == -ETIMEDOUT || ret == -EFAULT, "got it, ETIMEDOUT or EFAULT");
+	if (!ret)
+		(void)rqs_futex(&P->m[1], FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+}
+
+static void steal_if_it_is_there(void)
+{
+	long ret;
+
+	rqs_when(one_was_unlocked);
+	ret = rqs_futex(&P->m[1], FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+	rqs_claim(!ret || ret == -EFAULT, "LOCK_PI: got it, or EFAULT");
+	if (!ret)
+		(void)rqs_futex(&P->m[1], FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+}
+
+const struct rqs_scenario rqs_leaver_unmapped = {
+    .name = "leaver_unmapped",
+    .about = "as leaver_held_up, and the page goes for good while it is held up",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_if_it_is_there, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = unlock_page_out_and_unmap, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = steal_if_it_is_there, .prio = RQPI_PRIO_RT(30)}},
+    .setup = second_owns,
 };
 
 static void requeue_unlock_and_page_out(void)

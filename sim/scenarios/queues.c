@@ -178,6 +178,8 @@ static void unlock_what_is_not_its_own(void)
 	rqs_is(rqs_futex(&P->m[1], FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0), -EINVAL);
 	rqs_write(&P->m[1], FUTEX_OWNER_DIED | 4711);
 	rqs_is(rqs_futex(&P->m[1], FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), -EINVAL);
+	rqs_write(&P->m[1], FUTEX_WAITERS);
+	rqs_is(rqs_futex(&P->m[1], FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), -EINVAL);
 	rqs_write(&P->m[1], word);
 	P->go = 1;
 }
@@ -254,6 +256,63 @@ const struct rqs_scenario rqs_unlock_of_a_changing_word = {
 	       {.fn = unlock_at_last, .prio = RQPI_PRIO_RT(30)}},
     .setup = third_owns,
     .lies = true,
+};
+
+/* Whoever puts the word right does so with all that is written to it meanwhile. */
+static void unlock_and_write(void)
+{
+	rqs_when(first_rests);
+	unlock(1);
+	P->go = 1;
+	rqs_write(&P->m[1], rqs_read(&P->m[1]) | FUTEX_OWNER_DIED);
+}
+
+static void steal_what_changes(void)
+{
+	long ret;
+
+	rqs_when(it_is_over);
+	ret = lock(1);
+	rqs_claim(!ret || ret == -EINVAL || ret == -ESRCH, "LOCK_PI: got it, EINVAL or ESRCH");
+	if (!ret)
+		(void)rqs_futex(&P->m[1], FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0);
+}
+
+const struct rqs_scenario rqs_stolen_while_it_changes = {
+    .name = "stolen_while_it_changes",
+    .about = "a thief names itself in the word of a PI futex that another one writes to",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_in_time_whatever_it_says, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = steal_what_changes, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = unlock_and_write, .prio = RQPI_PRIO_RT(20)}},
+    .setup = third_owns,
+    .lies = true,
+};
+
+static void add_one(void)
+{
+	const uint32_t code = FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0);
+
+	rqs_is(rqs_futex(&P->seq, FUTEX_WAKE_OP_PRIVATE, 1, NUMBER(1), &P->flag, code), 0);
+}
+
+static void both_have_added(void)
+{
+	rqs_claim(P->flag == 6 || P->flag == 5, "WAKE_OP adds to what it finds, and loses nothing");
+}
+
+static void write_five(void)
+{
+	rqs_write(&P->flag, 5);
+}
+
+const struct rqs_scenario rqs_plain_arithmetic_raced = {
+    .name = "plain_arithmetic_raced",
+    .about = "WAKE_OP computes with a word that another one writes to",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = add_one, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = write_five, .prio = RQPI_PRIO_RT(20)}},
+    .end = both_have_added,
 };
 
 /* ---------------------------------------------------------------- interrupted */

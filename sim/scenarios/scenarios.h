@@ -152,6 +152,11 @@ extern const struct rqs_scenario rqs_handed_to_another;
 extern const struct rqs_scenario rqs_lowered_while_taking;
 extern const struct rqs_scenario rqs_stolen_by_requeue;
 extern const struct rqs_scenario rqs_raised_while_requeued;
+extern const struct rqs_scenario rqs_handed_back;
+extern const struct rqs_scenario rqs_raised_to_the_same;
+extern const struct rqs_scenario rqs_requeued_again;
+extern const struct rqs_scenario rqs_requeued_together;
+extern const struct rqs_scenario rqs_requeued_the_first_only;
 
 /* inner.c: what an embedder calls himself */
 extern const struct rqs_scenario rqs_tree_one_by_one;
@@ -161,6 +166,7 @@ extern const struct rqs_scenario rqs_engine_made;
 extern const struct rqs_scenario rqs_engine_in_words;
 extern const struct rqs_scenario rqs_rt_mutex_lockers;
 extern const struct rqs_scenario rqs_rt_mutex_by_proxy;
+extern const struct rqs_scenario rqs_rt_mutex_by_proxy_for_ever;
 
 /* pages.c: words that are not there */
 extern const struct rqs_scenario rqs_page_comes_back;
@@ -173,6 +179,7 @@ extern const struct rqs_scenario rqs_plain_page_is_unmapped;
 extern const struct rqs_scenario rqs_leaver_held_up;
 extern const struct rqs_scenario rqs_requeued_leaver_held_up;
 extern const struct rqs_scenario rqs_leaver_and_plain_waiter;
+extern const struct rqs_scenario rqs_leaver_unmapped;
 
 /* ends.c: tasks that end, and what they leave behind */
 extern const struct rqs_scenario rqs_robust_words;
@@ -188,6 +195,7 @@ extern const struct rqs_scenario rqs_abandoned_requeue;
 extern const struct rqs_scenario rqs_abandoned_grant;
 extern const struct rqs_scenario rqs_abandoned_lock;
 extern const struct rqs_scenario rqs_abandoned_at_an_end;
+extern const struct rqs_scenario rqs_robust_pi_owner_ends;
 
 /* queues.c: waiters of different kinds and keys */
 extern const struct rqs_scenario rqs_plain_three_keys;
@@ -197,6 +205,8 @@ extern const struct rqs_scenario rqs_refused_to_the_owner;
 extern const struct rqs_scenario rqs_refused_to_a_liar;
 extern const struct rqs_scenario rqs_unlock_of_a_changing_word;
 extern const struct rqs_scenario rqs_plain_interrupted;
+extern const struct rqs_scenario rqs_stolen_while_it_changes;
+extern const struct rqs_scenario rqs_plain_arithmetic_raced;
 
 /* looks.c: looked at while it works, and priorities of all kinds */
 extern const struct rqs_scenario rqs_told_in_words;
@@ -207,5 +217,13 @@ extern const struct rqs_scenario rqs_who_is_next;
 extern const struct rqs_scenario rqs_who_is_not_next;
 extern const struct rqs_scenario rqs_nice_inherited;
 extern const struct rqs_scenario rqs_deadlines;
+
+/* litmus.c: what tells one memory from another */
+extern const struct rqs_scenario rqs_litmus_store_buffers;
+extern const struct rqs_scenario rqs_litmus_exchanges;
+extern const struct rqs_scenario rqs_litmus_both_step;
+extern const struct rqs_scenario rqs_litmus_message;
+extern const struct rqs_scenario rqs_litmus_one_word;
+extern const struct rqs_scenario rqs_litmus_wake_up_saved;
 
 #endif /* RQS_SCENARIOS_H */

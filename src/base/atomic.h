@@ -5,7 +5,9 @@
  *
  * Owns: the __atomic builtins (no other file uses them), the RQPI_SIM switch, the TSan annotations.
  * An access that is a scheduling point of the checker goes through RQB_POINT() first: a build with
- * -DRQPI_SIM defines rqs_point(), every other build compiles it to nothing.
+ * -DRQPI_SIM defines rqs_point(), every other build compiles it to nothing. A load, and a store
+ * weaker than seq_cst, have points of their own, which say where to look and to store instead: the
+ * checker may hold such stores back for a while, as processors do.
  *
  * All functions are lock-free on every target we build for. The suffix is the C11 order; "acq" on a
  * compare-exchange orders its success, a failure is always relaxed.
@@ -18,11 +20,17 @@
 
 #ifdef RQPI_SIM
 void rqs_point(const volatile void *addr);
+const volatile void *rqs_load_point(const volatile void *addr, unsigned int bytes);
+volatile void *rqs_store_point(volatile void *addr, unsigned int bytes);
 #define RQB_POINT(addr) rqs_point(addr)
+#define RQB_LOAD_AT(p)	((__typeof__(p))(uintptr_t)rqs_load_point(p, sizeof(*(p))))
+#define RQB_STORE_AT(p) ((__typeof__(p))(uintptr_t)rqs_store_point(p, sizeof(*(p))))
 /* A variable of the process: the checker saves and restores it. */
 #define RQB_STATE	__attribute__((section("rqs_state")))
 #else
 #define RQB_POINT(addr) ((void)(addr))
+#define RQB_LOAD_AT(p)	(p)
+#define RQB_STORE_AT(p) (p)
 #define RQB_STATE
 #endif
 
@@ -31,26 +39,22 @@ void rqs_point(const volatile void *addr);
 
 static inline uint32_t rqb_load(const uint32_t *p)
 {
-	RQB_POINT(p);
-	return __atomic_load_n(p, __ATOMIC_RELAXED);
+	return __atomic_load_n(RQB_LOAD_AT(p), __ATOMIC_RELAXED);
 }
 
 static inline uint32_t rqb_load_acq(const uint32_t *p)
 {
-	RQB_POINT(p);
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(RQB_LOAD_AT(p), __ATOMIC_ACQUIRE);
 }
 
 static inline void rqb_store(uint32_t *p, uint32_t v)
 {
-	RQB_POINT(p);
-	__atomic_store_n(p, v, __ATOMIC_RELAXED);
+	__atomic_store_n(RQB_STORE_AT(p), v, __ATOMIC_RELAXED);
 }
 
 static inline void rqb_store_rel(uint32_t *p, uint32_t v)
 {
-	RQB_POINT(p);
-	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+	__atomic_store_n(RQB_STORE_AT(p), v, __ATOMIC_RELEASE);
 }
 
 /* Compare-exchange: true if *p was @old and is now @new. Strong: no spurious failure. */
@@ -99,8 +103,7 @@ static inline uint32_t rqb_xchg(uint32_t *p, uint32_t v)
 
 static inline uint64_t rqb_load64(const uint64_t *p)
 {
-	RQB_POINT(p);
-	return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(RQB_LOAD_AT(p), __ATOMIC_SEQ_CST);
 }
 
 static inline bool rqb_cas64(uint64_t *p, uint64_t old, uint64_t new)
@@ -121,8 +124,7 @@ static inline uint64_t rqb_add64(uint64_t *p, uint64_t v)
  */
 static inline uint32_t rqb_load_sc(const uint32_t *p)
 {
-	RQB_POINT(p);
-	return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(RQB_LOAD_AT(p), __ATOMIC_SEQ_CST);
 }
 
 static inline void rqb_store_sc(uint32_t *p, uint32_t v)
@@ -140,8 +142,7 @@ static inline uint32_t rqb_sub(uint32_t *p, uint32_t v)
 /* A pointer with flags in its low bits, or a pointer of any type. */
 static inline uintptr_t rqb_load_bits(const uintptr_t *p)
 {
-	RQB_POINT(p);
-	return __atomic_load_n(p, __ATOMIC_SEQ_CST);
+	return __atomic_load_n(RQB_LOAD_AT(p), __ATOMIC_SEQ_CST);
 }
 
 static inline void rqb_store_bits(uintptr_t *p, uintptr_t v)
@@ -169,14 +170,12 @@ static inline void rqb_count(uint64_t *p)
 
 static inline void *rqb_load_ptr_acq(void *const *p)
 {
-	RQB_POINT(p);
-	return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(RQB_LOAD_AT(p), __ATOMIC_ACQUIRE);
 }
 
 static inline void rqb_store_ptr_rel(void **p, void *v)
 {
-	RQB_POINT(p);
-	__atomic_store_n(p, v, __ATOMIC_RELEASE);
+	__atomic_store_n(RQB_STORE_AT(p), v, __ATOMIC_RELEASE);
 }
 
 static inline bool rqb_cas_ptr(void **p, void *old, void *new)

@@ -282,6 +282,7 @@ int rqu_sys_compare(uint32_t *word, uint32_t val, bool shared)
 	return futex(word, FUTEX_CMP_REQUEUE | private_flag(shared), 0, NULL, word, val);
 }
 
+/* Relaxed, where it is a load: as much order as the kernel's copy has. */
 int rqu_sys_read(uint32_t *word, uint32_t *val)
 {
 	struct iovec to = {val, sizeof(*val)};
@@ -340,6 +341,7 @@ static unsigned int probe_caps(void)
 	return found;
 }
 
+/* A value by itself: nothing else is published with it. */
 unsigned int rqu_sys_caps(void)
 {
 	uint32_t seen = rqb_load_acq(&caps);
@@ -354,6 +356,7 @@ unsigned int rqu_sys_caps(void)
 	return seen & ~CAPS_PROBED;
 }
 
+/* Before the first call, and so before there is anybody to order it for. */
 void rqu_sys_caps_again(void)
 {
 	rqb_store(&caps, 0);

@@ -15,6 +15,13 @@
  *
  * A pin taken on a channel that has changed hands is dropped again at once; it did no harm.
  * Channels in use are never more than threads inside waits, so the pool stops growing by itself.
+ *
+ * Orders of memory (docs/memory-order.md): what is stored to a channel before it is lent is
+ * released by the store to `refs` in lend(), and acquired by whoever adds to `refs` in pin(),
+ * directly or along the read-modify-writes in between. What a user of it reads is released when
+ * it drops its pin, and acquired, by way of the last pin and the free list, by the next one to
+ * lend it. All read-modify-writes are sequentially consistent; a relaxed load in front of one is
+ * a guess that it checks.
  */
 #include "src/user/channel.h"
 
@@ -38,6 +45,7 @@ static RQB_STATE uint32_t fresh; /* channels below this index have been used */
 static RQB_STATE uint64_t
     free_list; /* low half: index + 1 of the first, 0 none; high half: tag against ABA */
 
+/* Acquire: the chunk is zeroed memory to whoever finds it, by grow()'s exchange. */
 static struct rqu_chan *channel_at(uint32_t index)
 {
 	struct rqu_chan *chunk = rqb_load_ptr_acq(&chunks[index / CHUNK]);
@@ -50,6 +58,9 @@ static uint64_t list_head(uint64_t old, uint32_t first)
 	return ((old >> 32) + 1) << 32 | first;
 }
 
+/*
+ * `next` is relaxed: it goes with the exchange of the head, and pop_free() believes it after one.
+ */
 static void push_free(struct rqu_chan *c)
 {
 	uint64_t old;
@@ -111,7 +122,10 @@ static struct rqu_chan *take_fresh(void)
 	return c;
 }
 
-/* A channel for the condvar of @ref, with one pin, the caller's. NULL: no memory. */
+/*
+ * A channel for the condvar of @ref, with one pin, the caller's. NULL: no memory. Until `refs` is
+ * stored it is nobody else's: `seq` may be relaxed.
+ */
 static struct rqu_chan *lend(uint32_t *ref, const struct rqu_lock *lock)
 {
 	struct rqu_chan *c = pop_free();
@@ -137,7 +151,10 @@ void rqu_channel_unpin(struct rqu_chan *c)
 	push_free(c);
 }
 
-/* Pin the channel that @name means, if it still serves @ref. */
+/*
+ * Pin the channel that @name means, if it still serves @ref. Once pinned it is not lent anew, and
+ * `ref`, `word` and `shared` are those of the lending that the exchange has acquired.
+ */
 static struct rqu_chan *pin(uint32_t *ref, uint32_t name)
 {
 	uint32_t index = name & ~RQU_REF_TAG;
@@ -172,6 +189,7 @@ static void mark_release(struct rqu_chan *c, uint32_t seq)
 		rqb_count(&rqu_stats.double_wakes);
 }
 
+/* `seq` is relaxed: for a counter, where missing one is no harm. */
 void rqu_channel_window_wake(struct rqu_chan *c, uint32_t ticket)
 {
 	uint32_t next = rqu_seq_after(ticket, false);
@@ -204,6 +222,9 @@ static int release(struct rqu_chan *c, int nr_requeue)
  *	*ref still names c1
  *					c1 is another mutex's: lend c2, *ref = c2
  *					step c1: W1's ticket is stale
+ *
+ * Two words, two looks, hence acquire at `seq`: a ticket from after the step is seen together with
+ * the new name in *ref, and W1 begins anew.
  */
 static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock, uint32_t *ticket)
 {

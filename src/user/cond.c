@@ -14,6 +14,7 @@ static struct rqu_cond *cond_of(rqpi_cond_t *cond)
 	return (struct rqu_cond *)(void *)cond;
 }
 
+/* Relaxed: that one value is stored by init alone, which the program orders before all else. */
 static bool is_shared(const struct rqu_cond *c)
 {
 	return rqb_load(&c->ref) == RQU_REF_SHARED;
@@ -62,6 +63,12 @@ static int release_waiters(struct rqu_cond *c, int nr_requeue)
 			    : rqu_private_release(&c->ref, nr_requeue);
 }
 
+/*
+ * "Nobody has waited yet" is a relaxed load. A waiter that the caller owes a wake-up has stored
+ * `ref` before it unlocked the mutex, and the caller has had the mutex since, or has heard of the
+ * waiter in another way that orders the two: then this load cannot miss it. A waiter that nothing
+ * orders before the signal may as well have come after it.
+ */
 int rqpi_cond_signal(rqpi_cond_t *cond)
 {
 	struct rqu_cond *c = cond_of(cond);
@@ -98,7 +105,8 @@ int rqpi_cond_destroy(rqpi_cond_t *cond)
 {
 	/*
 	 * Released waiters are on a channel, or only have `seq` compared: nothing to wait for
-	 * [U-I1, U-I2].
+	 * [U-I1, U-I2]. Relaxed: whoever uses the memory next is ordered behind this by the
+	 * program.
 	 */
 	rqb_store(&cond_of(cond)->ref, 0);
 	return 0;

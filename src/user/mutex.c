@@ -5,6 +5,11 @@
  * Uncontended, the word goes from 0 to the owner's TID and back by compare-exchange. All else is
  * the kernel's LOCK_PI and UNLOCK_PI. Robust mutexes branch off to robust.c before anything is
  * changed.
+ *
+ * Orders of memory (docs/memory-order.md): the exchange that unlocks releases and the one that
+ * locks acquires, on one word; where the kernel hands the mutex over, its own locks do. All plain
+ * loads of the word are relaxed. They ask whether the caller is the owner, and its TID is there
+ * if and only if it is; or they are guesses that an exchange or the kernel checks.
  */
 #include "src/user/user.h"
 
@@ -198,6 +203,7 @@ int rqpi_mutex_init(rqpi_mutex_t *mutex, const rqpi_mutexattr_t *attr)
 	return 0;
 }
 
+/* Acquire, as if to lock it: what the last owner has done comes before the end of the memory. */
 int rqpi_mutex_destroy(rqpi_mutex_t *mutex)
 {
 	struct rqu_mutex *m = rqu_mutex_of(mutex);

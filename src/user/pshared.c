@@ -29,7 +29,8 @@
  *	WAIT_REQUEUE_PI(seq, t)			CMP_REQUEUE_PI; queue empty: served = j
  *
  * All who joined up to j have a ticket older than the step: they are asleep and are found, or they
- * get EAGAIN.
+ * get EAGAIN. So the load of the ticket may be relaxed: the addition to `joined` releases it, and
+ * the signaller acquires that before it steps.
  */
 #include "src/user/user.h"
 
@@ -73,6 +74,7 @@ static bool same_page(const struct rqu_queue *q)
 	return (uintptr_t)q->seq / PAGE_BYTES == (uintptr_t)q->word / PAGE_BYTES;
 }
 
+/* Relaxed: a hint. Who misses it sleeps for a requeue, and looks at `seq` every SLICE_MS. */
 static bool is_plain(struct rqu_cond *c)
 {
 	return (rqb_load(&c->kind) & RQU_COND_PLAIN) != 0;

@@ -109,7 +109,10 @@ static int unlock_announced(struct rqu_robust_head *head, struct rqu_mutex *m)
 	return err;
 }
 
-/* The word is ours: onto the list, then see in what state the last owner left things. */
+/*
+ * The word is ours: onto the list, then see in what state the last owner left things. Relaxed: the
+ * kernel sets OWNER_DIED before it lets anybody have the word, and only we clear it now.
+ */
 static int settle(struct rqu_robust_head *head, struct rqu_mutex *m)
 {
 	int err = 0;

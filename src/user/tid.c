@@ -33,6 +33,7 @@ uint32_t rqu_tid_slow(void)
 	return tid;
 }
 
+/* Relaxed: written by the child while it is alone, and struck by exchanges; a value by itself. */
 bool rqu_tid_is_prefork(uint32_t tid)
 {
 	if (!RQU_THIS.forked || tid == 0)

@@ -31,6 +31,7 @@ uint32_t rqu_seq_after(uint32_t seq, bool broadcast)
 	return ((seq + 2) & ~1u) | (broadcast ? 1u : 0u);
 }
 
+/* The load is a guess, which the exchange checks. */
 static uint32_t step(uint32_t *seq, bool broadcast)
 {
 	uint32_t old;
@@ -68,7 +69,8 @@ int rqu_release(const struct rqu_queue *q, int nr_requeue, bool plain, uint32_t 
 	}
 	/*
 	 * EAGAIN: another signaller stepped the sequence before our call. Both are owed their
-	 * waiter, so go again with its value; every turn is paid for by somebody else's step.
+	 * waiter, so go again with its value; every turn is paid for by somebody else's step. The
+	 * load is a guess again: the kernel compares.
 	 */
 	while ((ret = rqu_sys_cmp_requeue_pi(q->seq, now, q->word, nr_requeue, q->shared)) ==
 	       -EAGAIN)
@@ -127,6 +129,7 @@ static void leave(struct rqu_wait *w)
 		rqu_channel_unpin(w->chan);
 }
 
+/* Relaxed: nobody but the kernel on our behalf puts our TID there, and only we take it away. */
 static bool granted(const struct rqu_wait *w)
 {
 	return rqb_word_tid(rqb_load(w->q.word)) == rqu_tid();

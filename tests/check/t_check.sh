@@ -80,6 +80,29 @@ for line in open(sys.argv[1]):
     assert seen["complete"] and seen["violation"] is None and seen["states"] > 100' "$dir/out"
 ok $? "--json: one object for each scenario"
 
+check 0 --list --suite=lot && grep -q '^token_or_cancel ' "$dir/out" &&
+	! grep -q '^two_lockers ' "$dir/out"
+ok $? "--list --suite: only those of the suite"
+
+check 0 two_lockers --coverage && [ "$(count states)" = "$states" ] &&
+	[ "$(count transitions)" = "$transitions" ] && grep -q '^  LOCK_PI  *0  *[1-9]' "$dir/out" &&
+	grep -q '^  none  *-> in progress  *by the requeuer  *0$' "$dir/out"
+ok $? "--coverage: results are counted, the states are the same"
+
+check 0 two_lockers raw_timed_signal --coverage --json &&
+	python3 -c 'import json, sys
+first, second = [json.loads(line)["coverage"] for line in open(sys.argv[1])]
+def edges(coverage):
+    return {(e["from"], e["to"], e["by"]) for e in coverage["hand_shake"] if e["transitions"]}
+assert edges(first) == set(), first
+assert edges(second) >= {("none", "in progress", "requeuer"), ("none", "ignore", "waiter"),
+                         ("in progress", "done", "requeuer")}, second
+assert all(e["allowed"] for e in second["hand_shake"])
+results = {(r["op"], r["result"]) for r in second["results"]}
+assert ("WAIT_REQUEUE_PI", "ETIMEDOUT") in results and ("WAIT", "0") not in results, results
+' "$dir/out"
+ok $? "--coverage --json: edges of the hand-shake and results of each scenario"
+
 check 2 three_lockers --seconds=0.01 && grep -q 'stopped by the limit of time' "$dir/out"
 ok $? "out of time: incomplete, status 2"
 
@@ -123,6 +146,24 @@ ok $? "a mutant without a name is refused"
 
 check 0 --replay=rqpi1:two_lockers:a3b2 && grep -q '^no violation$' "$dir/out"
 ok $? "a token of a path without a violation: status 0"
+
+for litmus in exchanges both_step message one_word; do
+	check 0 litmus_$litmus --store-buffers &&
+		grep -q ', store buffers, .*: complete$' "$dir/out"
+	ok $? "--store-buffers: litmus_$litmus holds"
+done
+for litmus in store_buffers:claim wake_up_saved:'lost wakeup'; do
+	check 0 "litmus_${litmus%:*}"
+	ok $? "litmus_${litmus%:*} holds without store buffers"
+	check 1 "litmus_${litmus%:*}" --store-buffers --mode=bfs &&
+		grep -q ": ${litmus#*:}: " "$dir/out"
+	ok $? "and not with them"
+	token=$(sed -n 's/.*--replay //p' "$dir/out")
+	check 1 --replay="$token" && grep -q "^${litmus#*:}: " "$dir/out"
+	ok $? "and its token replays it"
+done
+refused "--store-buffers: nobody sees" two_lockers --store-buffers --mode=up
+ok $? "--store-buffers on one CPU is refused"
 
 check 0 --races two_lockers signal_under_the_mutex --executions=300 &&
 	[ "$(grep -c ' 300 executions' "$dir/out")" = 2 ]
