@@ -452,7 +452,10 @@ enum rqs_doing rqs_task_text(uint32_t i, const char *call, char *text, size_t si
 	const struct rqs_task *t = &rqs_world->tasks[i];
 	char lock[80];
 
-	if (t->status == RQS_ENDED) {
+	if (t->status == RQS_NONE) {
+		snprintf(text, size, "is not there yet");
+		return RQS_DOES_NOTHING;
+	} else if (t->status == RQS_ENDED) {
 		snprintf(text, size, "ended");
 		return RQS_DOES_NOTHING;
 	} else if (t->status == RQS_ASLEEP) {

@@ -22,6 +22,8 @@ enum rqs_place_kind {
 	RQS_AT_INSIDE,	   /* the program's critical section */
 	RQS_AT_TESTCANCEL, /* pthread_testcancel() */
 	RQS_AT_COPY,	   /* memory of another process */
+	RQS_AT_PAGE,	   /* the page of the word @addr is to be brought in */
+	RQS_AT_FORK,	   /* fork(), the child is the task @addr */
 };
 
 struct rqs_place {

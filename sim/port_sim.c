@@ -230,6 +230,7 @@ static int fault_in(void *ctx, uint32_t *uaddr, bool write)
 	struct rqs_task *t = rqs_running();
 
 	(void)ctx;
+	rqs_at(RQS_AT_PAGE, uaddr);
 	if (t && t->faults_left && !rqs_yield_at_page())
 		return -RQPI_EFAULT;
 	return is_there(uaddr) && rqs_page_in(uaddr, write) ? 0 : -RQPI_EFAULT;

@@ -145,7 +145,7 @@ static bool is_word(uint32_t kind)
 	return kind == RQS_AT_ATOMIC || kind == RQS_AT_LOAD || kind == RQS_AT_EXCHANGE;
 }
 
-static bool is_in(const struct rqs_span *region, const volatile void *addr)
+static bool is_in(const struct rqs_watched_memory *region, const volatile void *addr)
 {
 	const volatile char *p = addr;
 
@@ -173,6 +173,10 @@ static void place_text(const struct rqs_place *place, char *text, size_t size)
 		snprintf(text, size, "pthread_testcancel()");
 	else if (place->kind == RQS_AT_COPY)
 		snprintf(text, size, "reads the other process");
+	else if (place->kind == RQS_AT_PAGE && rqs_thing_at(place->addr, &thing))
+		snprintf(text, size, "brings in the page of %s", thing.name);
+	else if (place->kind == RQS_AT_FORK)
+		snprintf(text, size, "forks");
 }
 
 /* The point that the step has passed, which it came to in the one before. */
@@ -229,7 +233,7 @@ static void add_kind(struct rqs_step *step)
 static void add_words(struct rqs_recorder *r, struct rqs_step *step, const volatile void *passed)
 {
 	for (size_t k = 0; k < sizeof(r->region) / sizeof(r->region[0]); k++) {
-		struct rqs_span *region = &r->region[k];
+		struct rqs_watched_memory *region = &r->region[k];
 
 		for (size_t at = 0; at + 4 <= region->bytes; at += 4) {
 			uint64_t before = 0, after;
@@ -302,14 +306,28 @@ static void look_around(struct rqs_recorder *r, struct rqs_step *step)
 	}
 }
 
+/* What is broken may not even be there to be looked at: that has been judged already. */
+static bool is_broken(const struct rqs_scenario *scenario, char text[sizeof(rqs_violation.text)])
+{
+	volatile bool broken = false;
+
+	if (!sigsetjmp(rqs_judging, 0)) {
+		rqs_is_judging = true;
+		broken = rqs_broken_invariant(scenario, text);
+	}
+	rqs_is_judging = false;
+	rqs_violation.found = false;
+	return broken;
+}
+
 /* In a path that goes on behind it. */
 static void look_for_broken(struct rqs_recorder *r, struct rqs_step *step)
 {
 	char raw[sizeof(rqs_violation.text)], text[LINE];
 
-	if (r->is_broken || rqs_violation.found)
+	if ((!rqs_end_to_end && !r->to->scenario->invariant) || r->is_broken || rqs_violation.found)
 		return;
-	r->is_broken = rqs_broken_invariant(r->to->scenario, raw);
+	r->is_broken = is_broken(r->to->scenario, raw);
 	if (!r->is_broken)
 		return;
 	rqs_replace_addresses(raw, text, sizeof(text));
@@ -333,8 +351,9 @@ void rqs_before_step(struct rqs_recorder *r, struct rqs_choice choice)
 	const struct rqs_place *place = &r->next[choice.task];
 	struct rqs_thing thing;
 
-	note_count = 0;
+	rqs_forget_notes();
 	rqs_place = (struct rqs_place){.kind = RQS_AT_NOTHING};
+	rqs_switch_space(&rqs_world->tasks[choice.task]); /* as that one sees it */
 	for (size_t k = 0; k < sizeof(r->region) / sizeof(r->region[0]); k++)
 		memcpy(r->region[k].before, r->region[k].base, r->region[k].bytes);
 	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
@@ -345,26 +364,38 @@ void rqs_before_step(struct rqs_recorder *r, struct rqs_choice choice)
 		r->was_locked = ((const volatile struct rqpi_rawlock *)place->addr)->word[0] != 0;
 	if (is_word(place->kind) && rqs_thing_at(place->addr, &thing))
 		r->place_value = rqs_thing_value(place->addr, thing.type);
+	rqs_switch_space(&rqs_world->tasks[choice.task]);
+}
+
+/* The task has run: which words has it changed, and what has it told of them? */
+static void learn(struct rqs_recorder *r, struct rqs_choice choice)
+{
+	struct rqs_step unused = {.choice = choice};
+
+	for (size_t i = 0; i < note_count; i++) {
+		if (!notes[i].call)
+			rqs_describe_learn(&notes[i].event);
+	}
+	rqs_switch_space(&rqs_world->tasks[choice.task]);
+	add_words(r, &unused, NULL);
+	rqs_switch_space(&rqs_world->tasks[choice.task]);
 }
 
 void rqs_after_step(struct rqs_recorder *r, struct rqs_choice choice)
 {
-	struct rqs_step unused = {.choice = choice};
+	const struct rqs_task *t = &rqs_world->tasks[choice.task];
 	struct rqs_step *step;
 	const volatile void *passed = NULL;
 	char text[LINE];
 
 	if (r->learning) {
-		for (size_t i = 0; i < note_count; i++) {
-			if (!notes[i].call)
-				rqs_describe_learn(&notes[i].event);
-		}
-		add_words(r, &unused, NULL);
+		learn(r, choice);
 		return;
 	}
 	step = new_step(r->to, choice);
 	rqs_describe_look();
 	add_kind(step);
+	rqs_switch_space(t);
 	if (choice.kind == RQS_RUN) {
 		if (is_word(r->next[choice.task].kind))
 			passed = r->next[choice.task].addr;
@@ -373,9 +404,10 @@ void rqs_after_step(struct rqs_recorder *r, struct rqs_choice choice)
 		r->next[choice.task] = rqs_place;
 	}
 	add_words(r, step, passed);
+	rqs_switch_space(t);
 	add_status(r, step);
 	place_text(&r->next[choice.task], text, sizeof(text));
-	if (rqs_world->tasks[choice.task].status == RQS_READY && *text && !rqs_violation.found)
+	if (t->status == RQS_READY && *text && !rqs_violation.found)
 		step->next = copy_of(text);
 	look_for_broken(r, step);
 	look_around(r, step);
@@ -383,9 +415,9 @@ void rqs_after_step(struct rqs_recorder *r, struct rqs_choice choice)
 
 /* ---------------------------------------------------------------- beginning and end */
 
-static void open_region(struct rqs_span *region, const void *base, size_t bytes)
+static void open_region(struct rqs_watched_memory *region, const void *base, size_t bytes)
 {
-	*region = (struct rqs_span){.base = base, .bytes = bytes};
+	*region = (struct rqs_watched_memory){.base = base, .bytes = bytes};
 	region->before = rqs_need(calloc(bytes + 1, 1));
 	region->changes = rqs_need(calloc(bytes / 4 + 1, sizeof(*region->changes)));
 }

@@ -7,7 +7,7 @@
 #include "sim/replay.h"
 
 /* Memory whose words are watched: as it was before the step. */
-struct rqs_span {
+struct rqs_watched_memory {
 	const char *base;
 	size_t bytes;
 	char *before;
@@ -19,7 +19,7 @@ struct rqs_recorder {
 	struct rqs_recording *to;
 	bool learning;
 	bool is_broken; /* an invariant is, and that has been said */
-	struct rqs_span region[2];
+	struct rqs_watched_memory region[2];
 	struct rqs_place next[RQS_TASKS]; /* what each task is about to do */
 	char call[RQS_TASKS][128];	  /* the futex operation it is in */
 	uint32_t status[RQS_TASKS];	  /* before the step */

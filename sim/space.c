@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "sim/buffers.h"
+#include "sim/place.h"
 #include "sim/pthread_sim.h"
 #include "sim/scenario.h"
 #include "sim/watch.h"
@@ -87,6 +88,7 @@ void rqs_fork(int actor)
 
 	if (t->space || child->status != RQS_NONE)
 		rqs_fail("setup", "%c cannot fork %c", rqs_name(t), rqs_name(child));
+	rqs_at(RQS_AT_FORK, child);
 	rqs_yield();
 	rqs_drain(t);
 	/* It is not the task that reads all that. */
