@@ -26,6 +26,8 @@ SECONDS = 60
 TRACE_LINES = 22  # at most, of a trace: what comes before is left out
 MUTANT = re.compile(r"^  '(\w+)': \['((?:engine|user|sys)/[^']+)'(?:, '([^']*/[^']*)')?", re.M)
 FIELD = re.compile(r"^(\w+): *((?:.*\n)(?: .*\n)*)", re.M)
+ORDER = re.compile(r"^\w+ +(\w+) [\d,]+ (?:states|executions)", re.M)  # as it was really visited
+ORDERS = {"bfs": "breadth first", "up": "on one CPU", "random": "by lot, made smaller"}
 FOUND = re.compile(r"^VIOLATION in (\w+), (\d+) steps?: ([^:]+): (.*)$", re.M)
 TRACE = re.compile(r"^ +(?:[a-z]-\d+ +\d{3} )? +\d+us : ")
 AGAIN = re.compile(r"^  rqpi check .*--replay .*$", re.M)
@@ -78,14 +80,14 @@ def check():
 
 
 def play(program):
-    """What the program of a mutant says when it has found its bug, and in which order."""
+    """What the program of a mutant says when it has found its bug."""
     for mode in MODES:
         done = subprocess.run(
             [program, "--suite=mutant", f"--mode={mode}", "--executions=0", f"--seconds={SECONDS}"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=10 * SECONDS)
         found = FOUND.search(done.stdout)
         if done.returncode == 1 and found:
-            return mode, found, done.stdout
+            return found, done.stdout
     raise ValueError(f"{program}: has not found its bug")
 
 
@@ -101,22 +103,30 @@ def sentence(text):
     return text if text.endswith(".") else text + "."
 
 
+def story_of(head):
+    """A story that goes on from what is broken follows it."""
+    story = head["Story"]
+    if story[0].islower() and "Breaks" in head:
+        story = f"{head['Breaks'].rstrip('.')}: {story}"
+    return story[0].upper() + story[1:]
+
+
 def wrap(text):
     return textwrap.wrap(text, 110, break_long_words=False, break_on_hyphens=False)
 
 
 def section(name, source, patch, program):
-    mode, found, output = play(program)
+    found, output = play(program)
     head = head_of(patch)
     scenario, steps, oracle, text = found.groups()
-    order = {"bfs": "breadth first", "up": "on one CPU", "random": "by lot, made smaller"}[mode]
+    order = ORDERS[ORDER.search(output).group(1)]
     known = head.get("Source", "")
     what = [f"Known from: {sentence(known)}" if known else "Made up for the purpose.",
             f"Broken is `{source}` ([the patch](../{patch})).",
             f"Found in `{scenario}`, {order}, in {steps} steps."]
     ending = re.search(r"^" + re.escape(oracle) + r": .*$", output, re.M)
     last = ending.group(0) if ending else f"{oracle}: {text}"
-    lines = [f"## {name}", "", *wrap(head["Story"]), "",
+    lines = [f"## {name}", "", *wrap(story_of(head)), "",
              *wrap(" ".join(what)), "", "```", *trace_of(output),
              *textwrap.wrap(last, 110, subsequent_indent="  "), "```", "",
              f"  {AGAIN.search(output).group(0)}", ""]

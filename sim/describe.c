@@ -150,10 +150,11 @@ static const struct field *field_at(const struct field *fields, size_t count, si
 	return NULL;
 }
 
-static bool name_of_member(const struct rqs_word *word, size_t into, struct rqs_thing *thing)
+static bool name_of_member(const struct rqs_word *word, uintptr_t addr, struct rqs_thing *thing)
 {
 	static const struct field number = {"", 0, RQS_T_NUMBER};
 	static const struct field futex = {"", 0, RQS_T_PI};
+	size_t into = addr - (uintptr_t)rqs_world->program - word->offset;
 	const struct field *f = NULL;
 
 	if (word->kind == RQS_MUTEX)
@@ -161,7 +162,7 @@ static bool name_of_member(const struct rqs_word *word, size_t into, struct rqs_
 	else if (word->kind == RQS_COND)
 		f = field_at(cond_fields, COUNT_OF(cond_fields), into);
 	else if (into == 0)
-		f = word->kind == RQS_PI_FUTEX ? &futex : &number;
+		f = word->kind == RQS_PI_FUTEX || is_known_pi(addr) ? &futex : &number;
 	if (!f)
 		return false;
 	snprintf(thing->name, sizeof(thing->name), "%s%s", word->name, f->name);
@@ -178,7 +179,7 @@ static void name_of_word(uintptr_t addr, struct rqs_thing *thing)
 		if (w->offset <= offset && (!best || w->offset > best->offset))
 			best = w;
 	}
-	thing->is_named = best && name_of_member(best, offset - best->offset, thing);
+	thing->is_named = best && name_of_member(best, addr, thing);
 	if (thing->is_named)
 		return;
 	snprintf(thing->name, sizeof(thing->name), "program+0x%zx", offset);

@@ -16,6 +16,14 @@ struct chain {
 };
 #define C RQS_PROGRAM(struct chain)
 
+static const struct rqs_word chain_words[] = {
+    RQS_WORD(struct chain, lock[0], RQS_PI_FUTEX), RQS_WORD(struct chain, lock[1], RQS_PI_FUTEX),
+    RQS_WORD(struct chain, lock[2], RQS_PI_FUTEX), RQS_WORD(struct chain, lock[3], RQS_PI_FUTEX),
+    RQS_WORD(struct chain, lock[4], RQS_PI_FUTEX), RQS_WORD(struct chain, room, RQS_NUMBER),
+    RQS_WORD(struct chain, told, RQS_NUMBER),	   RQS_WORD(struct chain, served, RQS_NUMBER),
+    RQS_WORD(struct chain, order, RQS_NUMBER),	   {NULL, 0, RQS_NUMBER},
+};
+
 static void all_free(void)
 {
 	for (int i = 0; i < 5; i++)
@@ -51,6 +59,7 @@ const struct rqs_scenario rqs_raw_circle_of_three = {
     .name = "raw_circle_of_three",
     .about = "three tasks have a PI futex each and want the next one's: one at least is told",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = go_round, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = go_round, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = go_round, .prio = RQPI_PRIO_RT(30)}},
@@ -92,6 +101,7 @@ const struct rqs_scenario rqs_raw_chain_that_changes = {
     .about =
 	"each of a chain of three goes on to another PI futex, in order: nobody is told EDEADLK",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = lock_0_and_1, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = lock_1_and_2_then_0, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = lock_2_then_1, .prio = RQPI_PRIO_RT(30)}},
@@ -158,6 +168,7 @@ const struct rqs_scenario rqs_raw_chain_that_turns = {
     .name = "raw_chain_that_turns",
     .about = "the end of a chain goes on to what its begin has: nobody is told EDEADLK",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = lock_3, .prio = RQPI_PRIO_RT(5)},
 	       {.fn = go_on_with_3, .prio = RQPI_PRIO_RT(50)},
 	       {.fn = lock_2_with_1, .prio = RQPI_PRIO_RT(20)},
@@ -190,6 +201,7 @@ const struct rqs_scenario rqs_raw_chain_that_comes_back = {
     .about =
 	"as raw_chain_that_turns, and the PI state that the end waits for is the one of before",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = lock_4, .prio = RQPI_PRIO_RT(5)},
 	       {.fn = go_on_with_4, .prio = RQPI_PRIO_RT(50)},
 	       {.fn = lock_2_with_1, .prio = RQPI_PRIO_RT(20)},
@@ -232,6 +244,7 @@ const struct rqs_scenario rqs_raw_two_held = {
     .name = "raw_two_held",
     .about = "one owns two PI futexes that others wait for, and unlocks one after the other",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = unlock_both, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = lock_0, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = lock_1, .prio = RQPI_PRIO_RT(20)}},
@@ -266,6 +279,7 @@ const struct rqs_scenario rqs_raw_second_waiter_leaves = {
     .name = "raw_second_waiter_leaves",
     .about = "of two waiters the less urgent one's time comes: the owner inherits as before",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = unlock_0, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = lock_0, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = lock_0_in_time, .prio = RQPI_PRIO_RT(20)}},
@@ -291,6 +305,7 @@ const struct rqs_scenario rqs_raw_owner_changes = {
     .name = "raw_owner_changes",
     .about = "the priority of an owner that inherits is changed, below and above what it inherits",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = unlock_changed, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = lock_0, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = change_the_owner, .prio = RQPI_PRIO_RT(60)}},
@@ -323,6 +338,7 @@ const struct rqs_scenario rqs_raw_waiter_changes = {
     .name = "raw_waiter_changes",
     .about = "the priority of a waiter goes up and down, and with it that of the owner",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = unlock_0, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = lock_0_with_1, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = change_the_waiter, .prio = RQPI_PRIO_RT(60)}},
@@ -369,6 +385,7 @@ const struct rqs_scenario rqs_raw_raised_before_the_broadcast = {
     .name = "raw_raised_before_the_broadcast",
     .about = "of two that wait to be requeued the second becomes the first before a broadcast",
     .bytes = sizeof(struct program),
+    .words = raw_words,
     .actors = {{.fn = wait_asleep, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_asleep, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = raise_and_broadcast, .prio = RQPI_PRIO_RT(10)}},
@@ -404,6 +421,7 @@ const struct rqs_scenario rqs_raw_raised_before_the_unlock = {
     .name = "raw_raised_before_the_unlock",
     .about = "of two that sleep on a mutex the second becomes the first before it is unlocked",
     .bytes = sizeof(struct program),
+    .words = raw_words,
     .actors = {{.fn = lock_and_tell, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = lock_and_tell, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = raise_and_unlock, .prio = RQPI_PRIO_RT(10)}},
@@ -430,6 +448,7 @@ const struct rqs_scenario rqs_raw_broadcast_to_the_free = {
     .name = "raw_broadcast_to_the_free",
     .about = "two sleep in WAIT_REQUEUE_PI, a broadcast comes while nobody owns the mutex",
     .bytes = sizeof(struct program),
+    .words = raw_words,
     .actors = {{.fn = wait_asleep, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_asleep, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = broadcast_to_the_free, .prio = RQPI_PRIO_RT(10)}},
@@ -465,6 +484,7 @@ const struct rqs_scenario rqs_raw_requeuer_killed = {
     .name = "raw_requeuer_killed",
     .about = "the owner requeues two timed waiters, and may be killed at any moment",
     .bytes = sizeof(struct program),
+    .words = raw_words,
     .actors = {{.fn = wait_in_time, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_in_time, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = broadcast_and_be_killed, .prio = RQPI_PRIO_RT(10), .may_be_killed = true}},
@@ -504,6 +524,7 @@ const struct rqs_scenario rqs_rt_lockers = {
     .name = "rt_lockers",
     .about = "two lock and unlock an rt_mutex of the host, a third one for a time",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = lock_rt, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = lock_rt, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = lock_rt_in_time, .prio = RQPI_PRIO_RT(30)}},
@@ -518,6 +539,12 @@ struct robust {
 	uint32_t served;
 };
 #define R RQS_PROGRAM(struct robust)
+
+static const struct rqs_word robust_words[] = {
+    RQS_WORD(struct robust, word, RQS_NUMBER),
+    RQS_WORD(struct robust, served, RQS_NUMBER),
+    {NULL, 0, RQS_NUMBER},
+};
 
 /* As a robust mutex without priority inheritance does it: announced, taken, and given up. */
 static void lock_plain(void)
@@ -561,6 +588,7 @@ const struct rqs_scenario rqs_plain_robust_killed = {
     .name = "plain_robust_killed",
     .about = "a futex without PI, announced in the robust list; one may be killed at any moment",
     .bytes = sizeof(struct robust),
+    .words = robust_words,
     .actors = {{.fn = lock_announced, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = lock_announced, .prio = RQPI_PRIO_RT(10), .may_be_killed = true}},
 };

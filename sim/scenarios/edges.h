@@ -28,6 +28,15 @@ struct program {
 };
 #define P RQS_PROGRAM(struct program)
 
+static const struct rqs_word edge_words[] __attribute__((unused)) = {
+    RQS_WORD(struct program, m[0], RQS_PI_FUTEX), RQS_WORD(struct program, m[1], RQS_PI_FUTEX),
+    RQS_WORD(struct program, m[2], RQS_PI_FUTEX), RQS_WORD(struct program, m[3], RQS_PI_FUTEX),
+    RQS_WORD(struct program, m[4], RQS_PI_FUTEX), RQS_WORD(struct program, seq, RQS_NUMBER),
+    RQS_WORD(struct program, flag, RQS_NUMBER),	  RQS_WORD(struct program, room, RQS_NUMBER),
+    RQS_WORD(struct program, go, RQS_NUMBER),	  RQS_WORD(struct program, told, RQS_NUMBER),
+    RQS_WORD(struct program, lines, RQS_NUMBER),  {NULL, 0, RQS_NUMBER},
+};
+
 /* For the set-up. */
 static inline void own(int actor, int mutex)
 {

@@ -35,6 +35,7 @@ const struct rqs_scenario rqs_raw_four_lockers = {
     .name = "raw_four_lockers",
     .about = "one owns a PI futex, three of different priorities lock it in the kernel",
     .bytes = sizeof(struct program),
+    .words = raw_words,
     .actors = {{.fn = lock_once, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = lock_once, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = lock_once, .prio = RQPI_PRIO_RT(40)},
@@ -50,6 +51,13 @@ struct chain {
 	uint32_t lock[3];
 };
 #define C RQS_PROGRAM(struct chain)
+
+static const struct rqs_word chain_words[] = {
+    RQS_WORD(struct chain, lock[0], RQS_PI_FUTEX),
+    RQS_WORD(struct chain, lock[1], RQS_PI_FUTEX),
+    RQS_WORD(struct chain, lock[2], RQS_PI_FUTEX),
+    {NULL, 0, RQS_NUMBER},
+};
 
 static void each_owns_one(void)
 {
@@ -96,6 +104,7 @@ const struct rqs_scenario rqs_raw_chain_of_three = {
     .name = "raw_chain_of_three",
     .about = "four tasks in a row, each waits for what the next one has: the boost goes through",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .buckets = 4,
     .actors = {{.fn = end_of_the_chain, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = second_of_the_chain, .prio = RQPI_PRIO_RT(20)},
@@ -133,6 +142,7 @@ const struct rqs_scenario rqs_raw_boosted_to_the_top = {
     .name = "raw_boosted_to_the_top",
     .about = "a waiter becomes the first of its queue as another task begins to wait for it",
     .bytes = sizeof(struct chain),
+    .words = chain_words,
     .actors = {{.fn = end_of_the_chain, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = second_of_the_chain, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_first, .prio = RQPI_PRIO_RT(25)},
@@ -175,6 +185,7 @@ const struct rqs_scenario rqs_raw_broadcast_to_three = {
     .name = "raw_broadcast_to_three",
     .about = "three sleep in WAIT_REQUEUE_PI, the owner of the mutex broadcasts and unlocks",
     .bytes = sizeof(struct program),
+    .words = raw_words,
     .actors = {{.fn = wait_asleep, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_asleep, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = wait_asleep, .prio = RQPI_PRIO_RT(40)},
@@ -212,6 +223,7 @@ const struct rqs_scenario rqs_plain_requeue_of_three = {
     .name = "plain_requeue_of_three",
     .about = "three WAIT for a flag, one moves them to another futex and wakes them there",
     .bytes = sizeof(struct program),
+    .words = raw_words,
     .buckets = 2,
     .actors = {{.fn = wait_for_flag, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_flag, .prio = RQPI_PRIO_RT(30)},

@@ -13,6 +13,12 @@ struct waits {
 };
 #define W RQS_PROGRAM(struct waits)
 
+static const struct rqs_word wait_words[] = {
+    RQS_WORD(struct waits, m, RQS_MUTEX),
+    RQS_WORD(struct waits, c, RQS_COND),
+    {NULL, 0, RQS_NUMBER},
+};
+
 /* Each wait may end by time, and the next one be lent the same channel. */
 static void wait_twice_in_time(void)
 {
@@ -42,6 +48,7 @@ const struct rqs_scenario rqs_signal_meets_the_next_wait = {
     .name = "signal_meets_the_next_wait",
     .about = "one waits twice for a time; a signal without the mutex may be for either, or between",
     .bytes = sizeof(struct waits),
+    .words = wait_words,
     .actors = {{.fn = wait_twice_in_time, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_alone, .prio = RQPI_PRIO_RT(10)}},
     .end = nobody_waits,
@@ -78,6 +85,7 @@ const struct rqs_scenario rqs_plain_wait_raised = {
     .name = "plain_wait_raised",
     .about = "the engine alone: the priority of one that begins to wait is changed by who wakes it",
     .bytes = sizeof(struct program),
+    .words = raw_words,
     .actors = {{.fn = wait_for_flag, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = raise_and_wake, .prio = RQPI_PRIO_RT(10)}},
 };

@@ -20,6 +20,13 @@ struct program {
 };
 #define P RQS_PROGRAM(struct program)
 
+static const struct rqs_word words[] = {
+    RQS_WORD(struct program, m, RQS_MUTEX),	RQS_WORD(struct program, c, RQS_COND),
+    RQS_WORD(struct program, room, RQS_NUMBER), RQS_WORD(struct program, word, RQS_NUMBER),
+    RQS_WORD(struct program, go, RQS_NUMBER),	RQS_WORD(struct program, served, RQS_NUMBER),
+    RQS_WORD(struct program, died, RQS_NUMBER), {NULL, 0, RQS_NUMBER},
+};
+
 /* ---------------------------------------------------------------- both halves, process-shared */
 
 static void make(int robust)
@@ -64,6 +71,7 @@ const struct rqs_scenario rqs_shared_lockers = {
     .name = "shared_lockers",
     .about = "a process-shared mutex, locked once by a task in each of two processes",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = lock_once, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = lock_once, .prio = RQPI_PRIO_RT(20), .space = 1}},
     .setup = make_shared,
@@ -111,6 +119,7 @@ const struct rqs_scenario rqs_shared_signal = {
     .name = "shared_signal",
     .about = "process-shared mutex and condvar: one waits, one in another process signals",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_held, .prio = RQPI_PRIO_RT(10), .space = 1}},
     .setup = make_shared,
@@ -128,6 +137,7 @@ const struct rqs_scenario rqs_shared_two_signals = {
     .name = "shared_two_signals",
     .about = "as shared_signal, and another signal comes before, without the mutex",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_before_and_held, .prio = RQPI_PRIO_RT(10), .space = 1}},
     .setup = make_shared,
@@ -138,6 +148,7 @@ const struct rqs_scenario rqs_shared_timed_wait = {
     .name = "shared_timed_wait",
     .about = "as shared_signal, and the waiter's time may come at any moment",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go_in_time, .prio = RQPI_PRIO_RT(20), .space = 1},
 	       {.fn = signal_held, .prio = RQPI_PRIO_RT(10)}},
     .setup = make_shared,
@@ -156,6 +167,7 @@ const struct rqs_scenario rqs_shared_broadcast = {
     .name = "shared_broadcast",
     .about = "process-shared: one waits in each of two processes, one broadcasts",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_go, .prio = RQPI_PRIO_RT(30), .space = 1},
 	       {.fn = broadcast_held, .prio = RQPI_PRIO_RT(10)}},
@@ -179,6 +191,7 @@ const struct rqs_scenario rqs_shared_unmapped = {
     .name = "shared_unmapped",
     .about = "process-shared: broadcast, destroyed and unmapped under the mutex, while one waits",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = broadcast_and_unmap, .prio = RQPI_PRIO_RT(10)}},
     .setup = make_shared,
@@ -235,6 +248,7 @@ const struct rqs_scenario rqs_shared_waiter_killed = {
     .name = "shared_waiter_killed",
     .about = "process-shared and robust: who waits may be killed at any moment, another signals",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_robust, .prio = RQPI_PRIO_RT(20), .space = 1, .may_be_killed = true},
 	       {.fn = signal_robust, .prio = RQPI_PRIO_RT(10)}},
     .setup = make_shared_robust,
@@ -245,6 +259,7 @@ const struct rqs_scenario rqs_shared_signaller_killed = {
     .name = "shared_signaller_killed",
     .about = "process-shared and robust: the signaller may be killed at any moment",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_robust_in_time, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_robust, .prio = RQPI_PRIO_RT(10), .space = 1, .may_be_killed = true}},
     .setup = make_shared_robust,
@@ -276,6 +291,7 @@ const struct rqs_scenario rqs_private_words_apart = {
     .name = "private_words_apart",
     .about = "private WAIT and WAKE on one word in two processes: two futexes",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_privately, .prio = RQPI_PRIO_RT(20), .space = 1},
 	       {.fn = wake_privately, .prio = RQPI_PRIO_RT(10)}},
 };
@@ -304,6 +320,7 @@ const struct rqs_scenario rqs_private_word_of_a_stranger = {
     .name = "private_word_of_a_stranger",
     .about = "two processes lock one word with private operations: the second is refused",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = lock_word_of_a_stranger, .prio = RQPI_PRIO_RT(20), .space = 1},
 	       {.fn = lock_word_of_a_stranger, .prio = RQPI_PRIO_RT(10)}},
 };
@@ -335,6 +352,7 @@ const struct rqs_scenario rqs_fork_with_the_mutex = {
     .name = "fork_with_the_mutex",
     .about = "one forks with a mutex held which another one waits for: the child owns its copy",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = fork_and_unlock, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = lock_once, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = unlock_the_copy, .prio = RQPI_PRIO_RT(30), .space = 1, .forked = true}},
@@ -370,6 +388,7 @@ const struct rqs_scenario rqs_fork_with_a_waiter = {
     .about =
 	"one forks with the mutex held while another waits on the condvar; the child uses both",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = fork_and_signal, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = use_the_copies, .prio = RQPI_PRIO_RT(30), .space = 1, .forked = true}},

@@ -17,6 +17,16 @@ struct program {
 };
 #define P RQS_PROGRAM(struct program)
 
+static const struct rqs_word words[] = {
+    RQS_WORD(struct program, m, RQS_MUTEX),
+    RQS_WORD(struct program, c, RQS_COND),
+    RQS_WORD(struct program, go, RQS_NUMBER),
+    RQS_WORD(struct program, second, RQS_NUMBER),
+    RQS_WORD(struct program, gone, RQS_NUMBER),
+    RQS_WORD(struct program, waiting, RQS_NUMBER),
+    {NULL, 0, RQS_NUMBER},
+};
+
 static void wait_until(const int *flag)
 {
 	while (!*flag)
@@ -68,6 +78,7 @@ const struct rqs_scenario rqs_late_waiter = {
     .name = "late_waiter",
     .about = "one waits and is signalled; another begins to wait after that, and must not get it",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_and_pass_on, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_late, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = signal_held, .prio = RQPI_PRIO_RT(10)}},
@@ -90,6 +101,7 @@ const struct rqs_scenario rqs_two_signals_for_one = {
     .name = "two_signals_for_one",
     .about = "one waits and is signalled twice at once",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = signal_twice, .prio = RQPI_PRIO_RT(10)}},
     .end = mutex_is_free,
@@ -99,6 +111,7 @@ const struct rqs_scenario rqs_two_signals_for_two = {
     .name = "two_signals_for_two",
     .about = "two wait, and two signals are sent at once: each is released",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_go, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = signal_twice, .prio = RQPI_PRIO_RT(10)}},
@@ -118,6 +131,7 @@ const struct rqs_scenario rqs_two_signals_apart = {
     .name = "two_signals_apart",
     .about = "two wait, and two signals are sent, each with the mutex held anew: each is released",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_go, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = signal_twice_apart, .prio = RQPI_PRIO_RT(10)}},
@@ -137,6 +151,7 @@ const struct rqs_scenario rqs_two_signallers = {
     .name = "two_signallers",
     .about = "two wait, and two others signal at once after the mutex: each signal releases one",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_go, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = set_go_and_signal, .prio = RQPI_PRIO_RT(10)},
@@ -169,6 +184,7 @@ const struct rqs_scenario rqs_signal_after_a_broadcast = {
     .name = "signal_after_a_broadcast",
     .about = "one waits for a broadcast, one for the signal after it, and comes whenever it likes",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_for_second, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = broadcast_then_signal, .prio = RQPI_PRIO_RT(10)}},
@@ -187,6 +203,7 @@ const struct rqs_scenario rqs_urgent_signaller = {
     .name = "urgent_signaller",
     .about = "one waits, a more urgent one signals without the mutex, before it sets go and after",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = signal_before_and_after, .prio = RQPI_PRIO_RT(20)}},
     .end = mutex_is_free,
@@ -199,6 +216,12 @@ struct mortal {
 	int done;
 };
 #define M RQS_PROGRAM(struct mortal)
+
+static const struct rqs_word mortal_words[] = {
+    RQS_WORD(struct mortal, m, RQS_MUTEX),
+    RQS_WORD(struct mortal, done, RQS_NUMBER),
+    {NULL, 0, RQS_NUMBER},
+};
 
 /* Whoever comes second knows that nobody else needs the mutex any more, and frees it. */
 static void pass_or_free(void)
@@ -229,6 +252,7 @@ const struct rqs_scenario rqs_mutex_freed_by_the_next = {
     .name = "mutex_freed_by_the_next",
     .about = "two lock a mutex, and the second one frees it as soon as it has unlocked",
     .bytes = sizeof(struct mortal),
+    .words = mortal_words,
     .actors = {{.fn = pass_or_free, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = pass_or_free, .prio = RQPI_PRIO_RT(20)}},
     .end = not_written,
@@ -268,6 +292,7 @@ const struct rqs_scenario rqs_remade_condvar = {
     .name = "remade_condvar",
     .about = "a condvar is destroyed and made again after a broadcast, and another one waits there",
     .bytes = sizeof(struct program),
+    .words = words,
     .actors = {{.fn = wait_for_go, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = wait_in_second_life, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = broadcast_and_remake, .prio = RQPI_PRIO_RT(10)}},
@@ -285,6 +310,12 @@ struct pair {
 	int taken;
 };
 #define Q RQS_PROGRAM(struct pair)
+
+static const struct rqs_word pair_words[] = {
+    RQS_WORD(struct pair, m, RQS_MUTEX),      RQS_WORD(struct pair, ready, RQS_COND),
+    RQS_WORD(struct pair, done, RQS_COND),    RQS_WORD(struct pair, item, RQS_NUMBER),
+    RQS_WORD(struct pair, taken, RQS_NUMBER), {NULL, 0, RQS_NUMBER},
+};
 
 static void consume(void)
 {
@@ -319,6 +350,7 @@ const struct rqs_scenario rqs_two_condvars_for_three = {
     .name = "two_condvars_for_three",
     .about = "two condvars on one mutex: a producer of two items, and two consumers that answer",
     .bytes = sizeof(struct pair),
+    .words = pair_words,
     .actors = {{.fn = consume, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = consume, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = produce, .prio = RQPI_PRIO_RT(10)}},
