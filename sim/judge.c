@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "sim/monitor.h"
+
 bool rqs_end_to_end;
 
 static void keep_first_line(void *arg, const char *line)
@@ -69,6 +71,8 @@ static bool check_engine(const struct rqs_scenario *scenario)
 	if (rqs_broken_invariant(scenario, text) &&
 	    (!scenario->invariant || strstr(text, scenario->invariant)))
 		rqs_fail("invariant", "%s", text);
+	else if (is_at_rest() && !scenario->invariant)
+		rqs_urgency_state();
 	return !rqs_violation.found;
 }
 
@@ -87,12 +91,21 @@ static void describe(char *text, size_t size)
 }
 
 /* Whoever still waits knows nothing of a time to come, a signal, or a wake-up. */
-static void check_all_ended(void)
+static void check_all_ended(const struct rqs_scenario *scenario)
 {
 	char text[128] = "";
+	enum rqs_left left;
 
 	if (rqs_world_ended())
 		return;
+	left = rqs_monitor_left(text, sizeof(text));
+	if (left == RQS_LEFT_BLOCKED && scenario->may_wait)
+		return;
+	if (left == RQS_LEFT_LOST)
+		rqs_fail("lost wakeup",
+			 "posix: a signal or broadcast has released one of those that wait (%s), "
+			 "and nobody goes on",
+			 text);
 	describe(text, sizeof(text));
 	rqs_fail("lost wakeup", "nothing can happen any more, and not all have ended: %s", text);
 }
@@ -117,8 +130,8 @@ static bool judge(const struct rqs_scenario *scenario, int choices)
 		return false;
 	if (choices)
 		return true;
-	check_all_ended();
-	if (!rqs_violation.found && !rqs_end_to_end)
+	check_all_ended(scenario);
+	if (!rqs_violation.found && !rqs_end_to_end && rqs_world_ended())
 		check_nothing_left();
 	if (!rqs_violation.found && scenario->end)
 		scenario->end();

@@ -21,6 +21,7 @@
 #include "sim/main.h"
 #include "sim/replay.h"
 #include "sim/shrink.h"
+#include "sim/strict.h"
 #include "sim/timeline.h"
 #include "sim/token.h"
 #include "sim/watch.h"
@@ -30,7 +31,7 @@ enum exit_code { CLEAN, VIOLATED, INCOMPLETE, UNUSABLE };
 #define MIB 1048576ul
 
 struct options {
-	int list, json, verbose, races, end_to_end, coverage, store_buffers;
+	int list, json, verbose, races, end_to_end, coverage, store_buffers, strict;
 	char *mode, *suite, *replay, *seed, *html;
 	long memory; /* MiB */
 	double seconds;
@@ -171,9 +172,12 @@ static void print_json(const struct rqs_scenario *s, const struct options *o,
 
 static enum exit_code check_one(const struct rqs_scenario *s, const struct options *o)
 {
+	static const enum exit_code codes[] = {CLEAN, VIOLATED, INCOMPLETE};
 	struct rqs_result r;
 	enum exit_code code = CLEAN;
 
+	if (o->strict)
+		return codes[rqs_check_strict(s, &o->limits, o->json)];
 	rqs_coverage = o->coverage;
 	if (o->json)
 		rqs_coverage_reset(); /* each scenario has its own; the text is of all together */
@@ -345,6 +349,10 @@ static bool read_options(struct options *o)
 		fprintf(stderr, "rqpi check: --suite=%s: ci, full or lot was expected\n", o->suite);
 		return false;
 	}
+	if (o->strict && (o->mode || o->replay)) {
+		fprintf(stderr, "rqpi check: --strict goes with no --mode and no --replay\n");
+		return false;
+	}
 	if (o->memory <= 0 || o->seconds < 0 || o->executions < 0) {
 		fprintf(stderr,
 			"rqpi check: --memory=%ld, --seconds=%g, --executions=%ld: "
@@ -424,6 +432,8 @@ int rqs_main(int argc, const char **argv)
 	     "write the path of the first violation, or of --replay, to a page of its own", "FILE"},
 	    {"end-to-end", 0, POPT_ARG_NONE, &o.end_to_end, 0,
 	     "leave out the engine's invariants: go on to what a program can see", NULL},
+	    {"strict", 0, POPT_ARG_NONE, &o.strict, 0,
+	     "more than POSIX demands of a condvar, clause by clause", NULL},
 	    {"json", 0, POPT_ARG_NONE, &o.json, 0, "one JSON object for each scenario", NULL},
 	    {"coverage", 0, POPT_ARG_NONE, &o.coverage, 0,
 	     "also count edges of the hand-shake and results of operations", NULL},

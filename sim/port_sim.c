@@ -9,6 +9,7 @@
  * none before a lock is let go or a task is woken: what others do in between could as well come
  * before or after.
  */
+#include "sim/monitor.h"
 #include "sim/world.h"
 
 #include <string.h>
@@ -304,6 +305,7 @@ static int block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *
 	(void)ctx;
 	if (t->raw_locks)
 		rqs_fail("locks", "%c sleeps with a raw lock held", rqs_name(t));
+	rqs_urgency_sleep(t, interruptible);
 	while ((ret = reason_to_return(t, deadline, interruptible)) > 0) {
 		t->deadline = deadline->ns;
 		t->interruptible = interruptible;
@@ -311,6 +313,8 @@ static int block(void *ctx, struct rqpi_task *self, const struct rqpi_deadline *
 		rqs_at(RQS_AT_SLEEP, NULL);
 		rqs_yield();
 	}
+	if (ret)
+		rqs_urgency_leave(t);
 	t->interruptible = 0;
 	t->deadline = 0;
 	return ret;
@@ -320,6 +324,7 @@ static void wake(void *ctx, struct rqpi_task *task)
 {
 	(void)ctx;
 	rqs_watch(release, &of(task)->token);
+	rqs_urgency_wake(of(task));
 	of(task)->token = 1;
 	rqs_wake_task(of(task));
 }
@@ -392,6 +397,8 @@ static void release(void *ctx, struct rqpi_task *task, struct rqpi_pi_state *sta
 static void set_prio(void *ctx, struct rqpi_task *task, const struct rqpi_prio *eff)
 {
 	(void)ctx;
+	if (of(task)->prio != eff->prio)
+		rqs_urgency_prio(of(task));
 	of(task)->prio = eff->prio;
 }
 
@@ -400,6 +407,7 @@ static void tell(void *ctx, const struct rqpi_event *event)
 	(void)ctx;
 	if (rqs_listener)
 		rqs_listener(event);
+	rqs_urgency_event(event);
 }
 
 static void panic(void *ctx, const char *what, const char *file, int line)

@@ -32,6 +32,7 @@
 #include <rqpi/engine.h>
 #include <rqpi/mutex.h>
 
+#include "sim/posix_sim.h"
 #include "src/base/atomic.h"
 
 #define RQS_ACTORS 5
@@ -88,6 +89,7 @@ struct rqs_scenario {
 	uint32_t asleep;
 	/* Of the engine's invariants this one alone is looked for, "I4"; NULL: all. */
 	const char *invariant;
+	bool may_wait;	     /* at the end, if nobody was to release the waiters of its condvars */
 };
 
 /* All of them, in scenarios/list.c; ends with NULL. */

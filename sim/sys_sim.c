@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include "sim/coverage.h"
+#include "sim/monitor.h"
 #include "sim/world.h"
 
 #include <errno.h>
@@ -77,8 +78,10 @@ long rqs_futex(uint32_t *uaddr, int op, uint32_t val, const void *timeout, uint3
 	rqs_wait_for_stores(); /* on the way into the kernel */
 	do {
 		t->in_kernel = 1;
+		rqs_urgency_call(t, uaddr, op, uaddr2);
 		ret = rqpi_futex_call(t->task, uaddr, op, val, timeout, uaddr2, val3);
 		rqs_coverage_result(op, ret);
+		rqs_urgency_return(t);
 		t->in_kernel = 0;
 		rqs_deliver(t);
 	} while (is_restarted(ret)); /* as if all handlers had been installed with SA_RESTART */
@@ -170,10 +173,13 @@ static void act_on_cancel(struct rqs_task *t)
 	t->cancel = RQS_CANCEL_ACTED;
 	t->cancel_off = 1;
 	t->cancel_async = 0;
+	rqs_monitor_cancelled();
 	while ((frame = t->cleanup)) {
+		rqs_monitor_handler(frame);
 		t->cleanup = frame->next;
 		frame->fn(frame->arg);
 	}
+	rqs_monitor_handler(NULL);
 	rqs_end_task();
 }
 
@@ -296,7 +302,9 @@ void rqs_set_prio(int actor, int prio)
 	if (!task)
 		return;
 	t->in_kernel = 1;
+	rqs_urgency_set_prio(t, &rqs_world->tasks[actor], prio);
 	rqpi_task_set_prio(task, &own);
+	rqs_urgency_return(t);
 	t->in_kernel = 0;
 	rqpi_task_put(task);
 	rqs_deliver(t);

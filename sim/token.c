@@ -12,11 +12,13 @@
 #include <string.h>
 
 #include "sim/buffers.h"
+#include "sim/monitor.h"
 
 #define VERSION	   "rqpi1:"
 #define ONE_CPU	   "1cpu:"
 #define END_TO_END "e2e:"
 #define BUFFERS	   "buffers:"
+#define STRICT	   "strict="
 
 enum { RUN_MAX = 1000000 };
 
@@ -43,6 +45,8 @@ char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path 
 		return NULL;
 	fprintf(out, VERSION "%s:%s%s%s", scenario->name, rqs_one_cpu ? ONE_CPU : "",
 		rqs_end_to_end ? END_TO_END : "", rqs_store_buffers ? BUFFERS : "");
+	if (rqs_clause != RQS_CLAUSE_NONE)
+		fprintf(out, STRICT "%s:", rqs_clause_names[rqs_clause]);
 	while (at < path->count) {
 		size_t end = at + 1;
 
@@ -103,6 +107,21 @@ static bool read_run(const char **at, struct rqs_path *path)
 	return true;
 }
 
+/* "strict=one:" at *@at, which goes behind it: the clause that was looked at. */
+static void read_clause(const char **at)
+{
+	rqs_clause = RQS_CLAUSE_NONE;
+	for (int i = 0; !strncmp(*at, STRICT, strlen(STRICT)) && i < RQS_CLAUSES; i++) {
+		size_t length = strlen(rqs_clause_names[i]);
+		const char *name = *at + strlen(STRICT);
+
+		if (!strncmp(name, rqs_clause_names[i], length) && name[length] == ':') {
+			rqs_clause = (enum rqs_clause)i;
+			*at = name + length + 1;
+		}
+	}
+}
+
 const struct rqs_scenario *rqs_token_read(const char *token, struct rqs_path *path, char *why,
 					  size_t size)
 {
@@ -131,6 +150,7 @@ const struct rqs_scenario *rqs_token_read(const char *token, struct rqs_path *pa
 	rqs_store_buffers = !strncmp(at, BUFFERS, strlen(BUFFERS));
 	if (rqs_store_buffers)
 		at += strlen(BUFFERS);
+	read_clause(&at);
 	while (*at) {
 		if (!read_run(&at, path)) {
 			snprintf(why, size, "no step begins at '%.20s'", at);

@@ -19,6 +19,7 @@
 #include "sim/buffers.h"
 #include "sim/coverage.h"
 #include "sim/fiber.h"
+#include "sim/monitor.h"
 #include "sim/scenario.h"
 #include "sim/watch.h"
 #include "src/base/assert.h"
@@ -181,6 +182,8 @@ void rqs_end_task(void)
 	struct rqs_task *t = running;
 
 	rqs_wait_for_stores();
+	rqs_monitor_ended();
+	rqs_urgency_exit(t);
 	t->in_kernel = 1;
 	rqpi_task_exit(t->task);
 	rqpi_task_put(t->task);
@@ -232,6 +235,7 @@ static void spawn(uint32_t index, const struct rqs_actor *actor)
 	t->robust.list = &t->robust;
 	t->robust.futex_offset = RQU_ROBUST_OFFSET;
 	(void)rqpi_task_set_robust_list(t->task, &t->robust, sizeof(t->robust));
+	rqs_urgency_new(t, actor->prio);
 }
 
 /* ---------------------------------------------------------------- what may happen next */
@@ -374,6 +378,8 @@ bool rqs_take(struct rqs_choice choice)
 	rqs_switch_space(t);
 	switch (choice.kind) {
 	case RQS_RUN:
+		if (rqs_one_cpu)
+			rqs_urgency_step(t);
 		if (rqs_coverage)
 			rqs_coverage_before();
 		run(t);
@@ -476,6 +482,7 @@ static void lay_out(const struct rqs_scenario *scenario, uint32_t n_tasks)
 	rqs_world->engine = rqpi_engine_init(rqs_alloc(rqpi_engine_size(buckets), 64), buckets,
 					     &rqs_port, NULL);
 	rqs_world->program = rqs_alloc(scenario->bytes, 64);
+	rqs_monitor_begin(n_tasks, scenario->lies);
 	rqs_spaces_lay_out(scenario);
 	rqs_world->tasks = rqs_alloc((n_tasks + 1) * sizeof(struct rqs_task), 64);
 	rqs_world->used -= (uint32_t)sizeof(struct rqs_task);

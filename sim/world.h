@@ -95,7 +95,8 @@ struct rqs_world {
 	char
 	    *other; /* what is at the same addresses in the space that is not there now (space.c) */
 	struct rqs_task *tasks;
-	const char *gone; /* memory of the program that nobody may touch any more */
+	struct rqs_monitor *monitor; /* what the oracles remember, monitor.h */
+	const char *gone;	     /* memory of the program that nobody may touch any more */
 	uint64_t gone_bytes;
 	uint64_t unmapped;    /* that memory: the engine may ask for it, and is told -EFAULT */
 	const char *page;     /* one word of the program that need not be there */

@@ -34,6 +34,14 @@ extern const struct rqs_scenario rqs_token_or_cancel;
 
 /* story_2009.c: the engine alone */
 extern const struct rqs_scenario rqs_story_2009;
+/* monitored.c */
+extern const struct rqs_scenario rqs_signal_or_too_early;
+extern const struct rqs_scenario rqs_timed_wait_once;
+extern const struct rqs_scenario rqs_equal_lockers;
+extern const struct rqs_scenario rqs_changed_while_waiting;
+extern const struct rqs_scenario rqs_signal_one_of_two;
+extern const struct rqs_scenario rqs_signal_one_of_equals;
+extern const struct rqs_scenario rqs_broadcast_once;
 
 /* raw.c: the engine alone */
 extern const struct rqs_scenario rqs_plain_wake;
