@@ -162,7 +162,8 @@ static void advance(uint64_t *set, enum rqs_clause clause, unsigned int code, ui
 	if (!rqs_is_wait(c) && value == RQS_PENDING) {
 		take_effect(set, clause, code, i, RQS_DONE, count);
 		/* How often is what the one clause is about, and no other. */
-		if (clause > RQS_CLAUSE_ONE || clause == RQS_CLAUSE_REASON)
+		if (clause != RQS_CLAUSE_NONE &&
+		    (clause != RQS_CLAUSE_ONE || c->kind == RQS_API_BROADCAST))
 			take_effect(set, clause, code, i, RQS_PENDING, count);
 	}
 	if (!rqs_is_wait(c))

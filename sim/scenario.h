@@ -89,7 +89,8 @@ struct rqs_scenario {
 	uint32_t asleep;
 	/* Of the engine's invariants this one alone is looked for, "I4"; NULL: all. */
 	const char *invariant;
-	bool may_wait;	     /* at the end, if nobody was to release the waiters of its condvars */
+	bool unjudged; /* priorities come from what no futex call tells: not computed anew */
+	bool may_wait; /* at the end, if nobody was to release the waiters of its condvars */
 };
 
 /* All of them, in scenarios/list.c; ends with NULL. */

@@ -61,6 +61,12 @@ static int index_of_tid(int64_t tid)
 	return i >= 0 && i < count() ? (int)i : NOBODY;
 }
 
+/* As urgent as locks go by: all of nice is one level. */
+static int32_t level(int32_t prio)
+{
+	return prio < RQPI_PRIO_NICE(-20) ? prio : RQPI_PRIO_NICE(-20);
+}
+
 /* ---------------------------------------------------------------- who is in which call */
 
 void rqs_urgency_new(const struct rqs_task *t, int prio)
@@ -116,10 +122,13 @@ static void remember_equals(int i)
 	w->before = 0;
 	for (int j = 0; j < count(); j++) {
 		bool same = w->op == RQS_OP_WAIT_REQUEUE && !w->moved
-				? waits_on_first(j, w->first) && watch(j)->key == w->key
-				: waits_for_word(j, w->word) && task(j)->prio == task(i)->prio;
+				? waits_on_first(j, w->first) && w->key != CHANGED &&
+				      level(watch(j)->key) == level(w->key)
+				: waits_for_word(j, w->word) &&
+				      level(task(j)->prio) == level(task(i)->prio);
 
-		if (j != i && same)
+		/* Of deadlines nobody has told which comes first. */
+		if (j != i && same && task(i)->prio != RQPI_PRIO_DEADLINE)
 			set_bit(&w->before, j);
 	}
 }
@@ -255,7 +264,7 @@ static void check_taken(int i, uint32_t word)
 	for (int j = 0; j < count(); j++) {
 		if (j == i || !waits_for_word(j, word))
 			continue;
-		if (task(j)->prio < task(i)->prio)
+		if (level(task(j)->prio) < level(task(i)->prio))
 			rqs_fail("wake order",
 				 "%c takes the lock, and %c, which waits, is more urgent",
 				 rqs_name(task(i)), rqs_name(task(j)));
@@ -273,7 +282,7 @@ static void check_found(int i, uint32_t first)
 		if (j == i || !waits_on_first(j, first))
 			continue;
 		if (watch(j)->key != CHANGED && watch(i)->key != CHANGED &&
-		    watch(j)->key < watch(i)->key)
+		    level(watch(j)->key) < level(watch(i)->key))
 			rqs_fail("wake order",
 				 "%c is released, and %c, which waits, is more urgent",
 				 rqs_name(task(i)), rqs_name(task(j)));
@@ -458,12 +467,6 @@ static bool is_settled(int i)
 	return true;
 }
 
-/* As urgent as each other; all of nice is one level. */
-static bool is_same(int32_t a, int32_t b)
-{
-	return a == b || (a >= RQPI_PRIO_NICE(-20) && b >= RQPI_PRIO_NICE(-20));
-}
-
 void rqs_urgency_state(void)
 {
 	struct rqpi_prio eff;
@@ -475,7 +478,7 @@ void rqs_urgency_state(void)
 			continue;
 		due = priority_due_to(i, 0);
 		rqpi_task_prio(task(i)->task, NULL, &eff);
-		if (!is_same(eff.prio, due) || !is_same(task(i)->prio, due))
+		if (level(eff.prio) != level(due) || level(task(i)->prio) != level(due))
 			rqs_fail(
 			    "priority",
 			    "%c runs with priority %d (the engine has %d), and %d is due to it",
@@ -523,7 +526,7 @@ static int who_is_behind(int i)
 		int helper;
 
 		if (j == i || !watch(j)->word || !sleeps_for(j, watch(j)->word) ||
-		    priority_due_to(i, 0) <= priority_due_to(j, 0))
+		    level(priority_due_to(i, 0)) <= level(priority_due_to(j, 0)))
 			continue;
 		helper = who_helps(j, &chain);
 		if (helper == NOBODY || helper == i || !task(helper)->started)

@@ -333,6 +333,7 @@ const struct rqs_scenario rqs_owner_becomes_another = {
     .actors = {{.fn = lock_what_it_had, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = become_another_twice, .prio = RQPI_PRIO_RT(10)}},
     .setup = second_owns,
+    .unjudged = true,
 };
 
 /* The PI futex is on its robust list: the word is marked before the engine gives it away. */
@@ -533,4 +534,5 @@ const struct rqs_scenario rqs_abandoned_at_an_end = {
 	       {.fn = abandon_first, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = nothing, .prio = RQPI_PRIO_RT(10)}},
     .setup = third_owns,
+    .unjudged = true,
 };

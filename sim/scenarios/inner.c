@@ -370,6 +370,7 @@ const struct rqs_scenario rqs_rt_mutex_lockers = {
 	       {.fn = lock_if_free, .prio = RQPI_PRIO_RT(30)}},
     .setup = make_mutex,
     .end = nobody_has_it,
+    .unjudged = true,
 };
 
 /* ---------------------------------------------------------------- locked for somebody else */
@@ -438,6 +439,7 @@ const struct rqs_scenario rqs_rt_mutex_by_proxy = {
 	       {.fn = lock_once, .prio = RQPI_PRIO_RT(30)}},
     .setup = make_mutex,
     .end = nobody_has_it,
+    .unjudged = true,
 };
 
 static void make_mutex_for_ever(void)

@@ -377,4 +377,5 @@ const struct rqs_scenario rqs_deadlines = {
 	       {.fn = unlock_by_deadline, .prio = RQPI_PRIO_RT(10)}},
     .setup = third_owns,
     .end = by_deadline,
+    .unjudged = true,
 };
