@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { FIRST_SLOTS = 1 << 14, LOOK_EVERY = 4096 };
+static const char table_full[] = "the memory for states seen";
 
 double rqs_seconds(void)
 {
@@ -22,120 +22,121 @@ double rqs_seconds(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* ---------------------------------------------------------------- states seen */
+/* ---------------------------------------------------------------- arriving in a state */
 
-bool rqs_visited_init(struct rqs_visited *v, size_t memory)
+enum rqs_arrival rqs_visit_begin(struct rqs_visit *visit, struct rqs_here *here)
 {
-	*v = (struct rqs_visited){.slots = FIRST_SLOTS, .memory = memory};
-	v->slot = calloc(v->slots, sizeof(*v->slot));
-	return v->slot != NULL;
-}
+	struct rqs_result *result = visit->result;
 
-void rqs_visited_fini(struct rqs_visited *v)
-{
-	free(v->slot);
-}
-
-static struct rqs_hash *find(struct rqs_hash *slot, size_t slots, struct rqs_hash h)
-{
-	size_t i = (size_t)h.a & (slots - 1);
-
-	while ((slot[i].a || slot[i].b) && (slot[i].a != h.a || slot[i].b != h.b))
-		i = (i + 1) & (slots - 1);
-	return &slot[i];
-}
-
-static bool grow(struct rqs_visited *v)
-{
-	size_t slots = v->slots * 2;
-	struct rqs_hash *slot;
-
-	if (slots * sizeof(*slot) > v->memory)
-		return false;
-	slot = calloc(slots, sizeof(*slot));
-	if (!slot)
-		return false;
-	for (size_t i = 0; i < v->slots; i++) {
-		if (v->slot[i].a || v->slot[i].b)
-			*find(slot, slots, v->slot[i]) = v->slot[i];
+	result->states = 0;
+	result->transitions = 0;
+	result->terminals = 0;
+	result->depth = 0;
+	if (!rqs_visited_init(&visit->visited, visit->limits->memory)) {
+		result->stopped = table_full;
+		return RQS_NO_ROOM;
 	}
-	free(v->slot);
-	v->slot = slot;
-	v->slots = slots;
-	return true;
+	result->visited = &visit->visited;
+	return rqs_arrive(visit, here);
 }
 
-enum rqs_seen rqs_visited_add(struct rqs_visited *v, struct rqs_hash h)
+void rqs_visit_end(struct rqs_visit *visit)
 {
-	struct rqs_hash *at;
+	visit->result->visited = NULL;
+	rqs_visited_fini(&visit->visited);
+}
 
-	if (!h.a && !h.b)
-		h.a = 1;
-	at = find(v->slot, v->slots, h);
-	if (at->a || at->b)
-		return RQS_OLD;
-	if (v->count >= v->slots / 4 * 3) {
-		if (!grow(v))
-			return RQS_FULL;
-		at = find(v->slot, v->slots, h);
+enum rqs_arrival rqs_arrive(struct rqs_visit *visit, struct rqs_here *here)
+{
+	struct rqs_result *result = visit->result;
+	struct rqs_hash hash = rqs_state_hash();
+	enum rqs_seen seen;
+
+	rqs_visited_expect(&visit->visited, hash);
+	here->count = rqs_choices(here->choice);
+	seen = rqs_visited_add(&visit->visited, hash, &here->number);
+	if (seen == RQS_OLD)
+		return RQS_SEEN_BEFORE;
+	if (seen == RQS_FULL) {
+		result->stopped = table_full;
+		return RQS_NO_ROOM;
 	}
-	*at = h;
-	v->count++;
-	return RQS_NEW;
+	result->states++;
+	if (!rqs_judge(visit->scenario, here->count))
+		return RQS_WRONG;
+	if (here->count)
+		return RQS_SEEN_FIRST;
+	result->terminals++;
+	return RQS_AT_END;
 }
 
 /* ---------------------------------------------------------------- paths and limits */
 
+void *rqs_more(void *old, size_t *room, size_t needed, size_t size)
+{
+	size_t now = *room ? *room : 64;
+	void *p;
+
+	while (now < needed)
+		now *= 2;
+	if (now == *room)
+		return old;
+	p = realloc(old, now * size);
+	if (p)
+		*room = now;
+	return p;
+}
+
 void rqs_path_add(struct rqs_path *path, struct rqs_choice choice)
 {
-	if (path->count == path->room) {
-		path->room = path->room ? path->room * 2 : 256;
-		path->choice = realloc(path->choice, path->room * sizeof(*path->choice));
-		if (!path->choice) {
-			fprintf(stderr, "rqpi check: no memory for a path\n");
-			exit(3);
-		}
+	struct rqs_choice *more = rqs_more(path->choice, &path->room, path->count + 1,
+					   sizeof(choice));
+
+	if (!more) {
+		fprintf(stderr, "rqpi check: no memory for a path\n");
+		exit(3);
 	}
+	path->choice = more;
 	path->choice[path->count++] = choice;
 }
 
-bool rqs_enough(const struct rqs_limits *limits, struct rqs_result *result)
+bool rqs_look(const struct rqs_limits *limits, struct rqs_result *result)
 {
-	if (result->transitions % LOOK_EVERY == 0) {
-		if (limits->seconds > 0 && rqs_seconds() - result->seconds > limits->seconds)
-			result->stopped = "the limit of time";
-		if (limits->stop && *limits->stop)
-			result->stopped = "an interrupt";
-	}
+	if (limits->seconds > 0 && rqs_seconds() - result->seconds > limits->seconds)
+		result->stopped = "the limit of time";
+	if (limits->stop && *limits->stop)
+		result->stopped = "an interrupt";
+	if (limits->progress)
+		limits->progress(limits, result);
 	return result->stopped != NULL;
 }
 
-void rqs_found(struct rqs_result *result, const struct rqs_path *path, struct rqs_choice last)
+void rqs_found(struct rqs_result *result, const struct rqs_path *path)
 {
 	result->violation = rqs_violation;
+	result->path.no_end = path->no_end;
 	result->path.count = 0;
 	for (size_t i = 0; i < path->count; i++)
 		rqs_path_add(&result->path, path->choice[i]);
-	rqs_path_add(&result->path, last);
 	result->stopped = "a violation";
 }
 
 bool rqs_explore(const struct rqs_scenario *scenario, enum rqs_mode mode,
 		 const struct rqs_limits *limits, struct rqs_result *result)
 {
-	*result = (struct rqs_result){.seconds = rqs_seconds()};
+	*result = (struct rqs_result){.seconds = rqs_seconds(), .preemptions = -1};
 	rqs_one_cpu = mode == RQS_UP;
 	if (!rqs_world_begin(scenario)) {
 		result->violation = rqs_violation;
 		result->stopped = "a violation";
 	} else if (mode == RQS_BFS) {
 		rqs_explore_bfs(scenario, limits, result);
-	} else if (mode == RQS_RANDOM) {
-		rqs_explore_random(scenario, limits, result);
+	} else if (rqs_by_lot(mode)) {
+		rqs_explore_by_lot(scenario, mode, limits, result);
 	} else {
 		rqs_explore_dfs(scenario, mode == RQS_DFS_REVERSED, limits, result);
 	}
 	result->seconds = rqs_seconds() - result->seconds;
-	result->complete = !result->stopped && mode != RQS_RANDOM;
+	result->complete = !result->stopped && !rqs_by_lot(mode);
 	return !result->violation.found;
 }

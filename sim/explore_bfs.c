@@ -17,10 +17,7 @@ struct node {
 };
 
 struct search {
-	const struct rqs_scenario *scenario;
-	const struct rqs_limits *limits;
-	struct rqs_result *result;
-	struct rqs_visited visited;
+	struct rqs_visit visit;
 	struct node *node;
 	size_t count;
 	size_t room;
@@ -30,18 +27,12 @@ struct search {
 static bool add_node(struct search *s, uint32_t parent, struct rqs_choice choice)
 {
 	size_t bytes = rqs_state_bytes();
-	struct node *node;
+	struct node *node = rqs_more(s->node, &s->room, s->count + 1, sizeof(*node));
 
-	if (s->count == s->room) {
-		size_t room = s->room ? s->room * 2 : 1024;
-
-		node = realloc(s->node, room * sizeof(*node));
-		if (!node)
-			return false;
-		s->node = node;
-		s->room = room;
-	}
-	if (s->held + bytes > s->limits->memory || s->count == UINT32_MAX)
+	if (!node)
+		return false;
+	s->node = node;
+	if (s->held + bytes > s->visit.limits->memory || s->count == UINT32_MAX)
 		return false;
 	node = &s->node[s->count];
 	*node = (struct node){parent, choice, malloc(bytes), bytes};
@@ -64,48 +55,43 @@ static size_t depth_of(const struct search *s, uint32_t at)
 
 static void report(struct search *s, uint32_t at, struct rqs_choice last)
 {
-	struct rqs_path path = {NULL, 0, 0};
+	struct rqs_path path = {.count = 0};
 	size_t depth = depth_of(s, at) - 1;
 
-	for (size_t i = 0; i < depth; i++)
+	for (size_t i = 0; i <= depth; i++)
 		rqs_path_add(&path, last);
 	for (; at; at = s->node[at].parent)
 		path.choice[--depth] = s->node[at].choice;
-	rqs_found(s->result, &path, last);
+	rqs_found(s->visit.result, &path);
 	free(path.choice);
 }
 
+/* The state there is now, reached by @choice from the node at @from. False: it ends here. */
 static bool arrive(struct search *s, uint32_t from, struct rqs_choice choice)
 {
-	struct rqs_choice list[RQS_CHOICES];
-	enum rqs_seen seen = rqs_visited_add(&s->visited, rqs_state_hash());
-	int count;
+	struct rqs_here here;
 
-	if (seen == RQS_OLD)
-		return true;
-	if (seen == RQS_FULL) {
-		s->result->stopped = "the memory for states seen";
-		return false;
-	}
-	s->result->states++;
-	count = rqs_choices(list);
-	if (!rqs_judge(s->scenario, count)) {
+	switch (rqs_arrive(&s->visit, &here)) {
+	case RQS_WRONG:
 		report(s, from, choice);
 		return false;
-	}
-	if (count == 0) {
-		s->result->terminals++;
-	} else if (!add_node(s, from, choice)) {
-		s->result->stopped = "the memory for snapshots";
+	case RQS_NO_ROOM:
 		return false;
+	case RQS_SEEN_FIRST:
+		if (add_node(s, from, choice))
+			return true;
+		s->visit.result->stopped = "the memory for snapshots";
+		return false;
+	default:
+		return true;
 	}
-	return true;
 }
 
 /* Every choice of the node at @at. */
 static bool expand(struct search *s, uint32_t at)
 {
 	struct rqs_choice list[RQS_CHOICES];
+	struct rqs_result *result = s->visit.result;
 	int count;
 
 	rqs_state_restore(s->node[at].snapshot);
@@ -113,12 +99,12 @@ static bool expand(struct search *s, uint32_t at)
 	for (int i = 0; i < count; i++) {
 		if (i)
 			rqs_state_restore(s->node[at].snapshot);
-		s->result->transitions++;
+		result->transitions++;
 		if (!rqs_take(list[i])) {
 			report(s, at, list[i]);
 			return false;
 		}
-		if (!arrive(s, at, list[i]) || rqs_enough(s->limits, s->result))
+		if (!arrive(s, at, list[i]) || rqs_enough(s->visit.limits, result))
 			return false;
 	}
 	s->held -= s->node[at].bytes;
@@ -130,23 +116,27 @@ static bool expand(struct search *s, uint32_t at)
 void rqs_explore_bfs(const struct rqs_scenario *scenario, const struct rqs_limits *limits,
 		     struct rqs_result *result)
 {
-	struct search s = {.scenario = scenario, .limits = limits, .result = result};
+	struct search s = {.visit = {.scenario = scenario, .limits = limits, .result = result}};
+	struct rqs_here here;
 	uint32_t at = 0;
 
-	if (!rqs_visited_init(&s.visited, limits->memory)) {
-		result->stopped = "the memory for states seen";
-		return;
+	switch (rqs_visit_begin(&s.visit, &here)) {
+	case RQS_WRONG:
+		rqs_found(result, &(struct rqs_path){.count = 0});
+		break;
+	case RQS_SEEN_FIRST:
+		if (!add_node(&s, 0, (struct rqs_choice){.kind = RQS_RUN}))
+			result->stopped = "the memory for snapshots";
+		break;
+	default:
+		break;
 	}
-	rqs_visited_add(&s.visited, rqs_state_hash());
-	result->states = 1;
-	if (!add_node(&s, 0, (struct rqs_choice){0, 0}))
-		result->stopped = "the memory for snapshots";
 	while (!result->stopped && at < s.count && expand(&s, at))
 		at++;
 	if (s.count)
 		result->depth = depth_of(&s, (uint32_t)(s.count - 1));
 	for (size_t i = at; i < s.count; i++)
 		free(s.node[i].snapshot);
-	rqs_visited_fini(&s.visited);
+	rqs_visit_end(&s.visit);
 	free(s.node);
 }

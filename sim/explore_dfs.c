@@ -3,26 +3,32 @@
  * explore_dfs.c - depth first: a snapshot of each state on the path, and a hash of each state seen.
  *
  * Called by explore.c. Of each state every choice is tried; a state that was seen before is left at
- * once, so that each is visited once, whatever the order.
+ * once, so that each is visited once, whatever the order. Without a bound it is also followed
+ * whether an end can be reached from every state (explore_ends.h); with a bound on preemptions
+ * (explore_bound.h) the search begins anew with each number of them, from 0, so that the first
+ * violation has as few as possible.
  */
 #include "sim/explore.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "sim/explore_bound.h"
+#include "sim/explore_ends.h"
+
+const char rqs_stopped_by_bound[] = "the bound on preemptions";
+
 struct frame {
-	struct rqs_hash hash;
 	size_t snapshot; /* where it begins in the stack of snapshots */
+	struct rqs_ends_mark mark;
+	struct rqs_bound bound;
 	int count;
 	int next;
 	struct rqs_choice choice[RQS_CHOICES];
 };
 
 struct search {
-	const struct rqs_scenario *scenario;
-	const struct rqs_limits *limits;
-	struct rqs_result *result;
-	struct rqs_visited visited;
+	struct rqs_visit visit;
+	struct rqs_ends ends;
 	struct frame *frame;
 	size_t depth;
 	size_t frames;
@@ -30,30 +36,17 @@ struct search {
 	size_t used;
 	size_t room;
 	bool reversed;
+	bool bounded;
+	bool refused; /* the bound has cut off something */
 };
 
-/* Doubles until there is room; what there was is kept. NULL: no memory. */
-static void *more(void *old, size_t *room, size_t needed, size_t size)
-{
-	size_t now = *room ? *room : 64;
-	void *p;
-
-	while (now < needed)
-		now *= 2;
-	if (now == *room)
-		return old;
-	p = realloc(old, now * size);
-	if (p)
-		*room = now;
-	return p;
-}
-
 /* The state there is now becomes the end of the path. */
-static bool push(struct search *s, struct rqs_hash hash)
+static bool push(struct search *s, struct rqs_here *here, struct rqs_bound bound)
 {
+	struct rqs_result *result = s->visit.result;
 	size_t bytes = rqs_state_bytes();
-	struct frame *frame = more(s->frame, &s->frames, s->depth + 1, sizeof(*frame));
-	char *snapshot = more(s->snapshot, &s->room, s->used + bytes, 1);
+	struct frame *frame = rqs_more(s->frame, &s->frames, s->depth + 1, sizeof(*frame));
+	char *snapshot = rqs_more(s->snapshot, &s->room, s->used + bytes, 1);
 
 	if (frame)
 		s->frame = frame;
@@ -61,101 +54,129 @@ static bool push(struct search *s, struct rqs_hash hash)
 		s->snapshot = snapshot;
 	if (!frame || !snapshot)
 		return false;
-	frame = &s->frame[s->depth++];
+	frame = &s->frame[s->depth];
+	if (!s->bounded) {
+		if (!rqs_ends_enter(&s->ends, &frame->mark))
+			return false;
+		*here->number = frame->mark.number;
+	} else if (rqs_bound_refuse(bound, here)) {
+		s->refused = true;
+	}
 	frame->snapshot = s->used;
-	frame->hash = hash;
+	frame->bound = bound;
 	frame->next = 0;
-	frame->count = rqs_choices(frame->choice);
+	frame->count = here->count;
+	for (int i = 0; i < here->count; i++)
+		frame->choice[i] = here->choice[s->reversed ? here->count - 1 - i : i];
 	rqs_state_save(s->snapshot + s->used);
 	s->used += bytes;
-	if (s->depth > s->result->depth)
-		s->result->depth = s->depth;
+	s->depth++;
+	if (s->depth > result->depth)
+		result->depth = s->depth;
 	return true;
 }
 
-static struct rqs_choice choice_at(const struct search *s, const struct frame *f, int i)
+/* The violation there is: at the end of the path, or behind @last. */
+static void report(struct search *s, const struct rqs_choice *last, bool no_end)
 {
-	return f->choice[s->reversed ? f->count - 1 - i : i];
-}
-
-static void report(struct search *s, struct rqs_choice last)
-{
-	struct rqs_path path = {NULL, 0, 0};
+	struct rqs_path path = {.no_end = no_end};
 
 	for (size_t i = 0; i + 1 < s->depth; i++)
-		rqs_path_add(&path, choice_at(s, &s->frame[i], s->frame[i].next - 1));
-	rqs_found(s->result, &path, last);
+		rqs_path_add(&path, s->frame[i].choice[s->frame[i].next - 1]);
+	if (last)
+		rqs_path_add(&path, *last);
+	rqs_found(s->visit.result, &path);
 	free(path.choice);
 }
 
 /*
- * With strict priorities a way back to a state is a way to go round for ever: whoever could make a
- * difference does not run, and what comes from outside need not come.
+ * The state there is now, seen before. With strict priorities a way back to a state on the path is
+ * a way to go round for ever: whoever could make a difference does not run, and what comes from
+ * outside need not come. False: it ends here.
  */
-static bool is_on_path(const struct search *s, struct rqs_hash hash)
+static bool meet(struct search *s, struct rqs_choice choice, struct rqs_here *here)
 {
-	for (size_t i = s->depth; i-- > 0;) {
-		if (s->frame[i].hash.a == hash.a && s->frame[i].hash.b == hash.b)
-			return true;
+	struct frame *f = &s->frame[s->depth - 1];
+
+	if (rqs_one_cpu && rqs_ends_is_open(&s->ends, *here->number)) {
+		rqs_fail_livelock();
+		report(s, &choice, false);
+		return false;
 	}
-	return false;
+	rqs_ends_meet(&s->ends, &f->mark, *here->number);
+	return true;
 }
 
-/* The state there is now, reached by @choice. False: it ends here. */
+/* It has been visited, with a bound: is more possible now? False: no memory. */
+static bool revisit(struct search *s, struct rqs_bound bound, struct rqs_here *here)
+{
+	return !rqs_bound_is_more(bound, here) || push(s, here, bound);
+}
+
+/* The state there is now, reached by @choice from the end of the path. False: it ends here. */
 static bool arrive(struct search *s, struct rqs_choice choice)
 {
-	struct rqs_choice list[RQS_CHOICES];
-	struct rqs_hash hash = rqs_state_hash();
-	enum rqs_seen seen = rqs_visited_add(&s->visited, hash);
-	int count;
+	struct frame *f = &s->frame[s->depth - 1];
+	struct rqs_here here;
+	enum rqs_arrival arrival = rqs_arrive(&s->visit, &here);
+	struct rqs_bound bound = {0, 0};
+	bool pushed;
 
-	if (seen == RQS_OLD && rqs_one_cpu && is_on_path(s, hash)) {
-		rqs_fail_livelock();
-		report(s, choice);
+	if (arrival == RQS_WRONG)
+		report(s, &choice, false);
+	if (arrival == RQS_WRONG || arrival == RQS_NO_ROOM)
 		return false;
-	}
-	if (seen == RQS_OLD)
+	if (arrival == RQS_AT_END) {
+		f->mark.leaves = true;
 		return true;
-	if (seen == RQS_FULL) {
-		s->result->stopped = "the memory for states seen";
+	}
+	if (s->bounded)
+		bound = rqs_bound_after(f->bound, choice, &here);
+	else if (arrival == RQS_SEEN_BEFORE)
+		return meet(s, choice, &here);
+	pushed = s->bounded ? revisit(s, bound, &here) : push(s, &here, bound);
+	if (!pushed)
+		s->visit.result->stopped = "the memory for snapshots";
+	return pushed;
+}
+
+/* Every choice at the end of the path was tried. False: it ends here. */
+static bool pop(struct search *s)
+{
+	struct frame *f = &s->frame[s->depth - 1];
+
+	if (!s->bounded && !rqs_ends_leave(&s->ends, &f->mark, s->depth > 1 ? &f[-1].mark : NULL)) {
+		rqs_fail_no_end();
+		report(s, NULL, true);
 		return false;
 	}
-	s->result->states++;
-	count = rqs_choices(list);
-	if (!rqs_judge(s->scenario, count)) {
-		report(s, choice);
-		return false;
-	}
-	if (count == 0) {
-		s->result->terminals++;
-	} else if (!push(s, hash)) {
-		s->result->stopped = "the memory for snapshots";
-		return false;
-	}
+	s->used = f->snapshot;
+	s->depth--;
 	return true;
 }
 
 static void search(struct search *s)
 {
+	struct rqs_result *result = s->visit.result;
 	bool here = true; /* the machine is in the state at the end of the path */
 
-	while (s->depth && !rqs_enough(s->limits, s->result)) {
+	while (s->depth && !rqs_enough(s->visit.limits, result)) {
 		struct frame *f = &s->frame[s->depth - 1];
 		struct rqs_choice choice;
 		size_t depth = s->depth;
 
 		if (f->next == f->count) {
-			s->used = f->snapshot;
-			s->depth--;
+			if (!pop(s))
+				return;
 			here = false;
 			continue;
 		}
 		if (!here)
 			rqs_state_restore(s->snapshot + f->snapshot);
-		choice = choice_at(s, f, f->next++);
-		s->result->transitions++;
+		choice = f->choice[f->next++];
+		result->transitions++;
 		if (!rqs_take(choice)) {
-			report(s, choice);
+			report(s, &choice, false);
 			return;
 		}
 		if (!arrive(s, choice))
@@ -164,21 +185,53 @@ static void search(struct search *s)
 	}
 }
 
+/* All of it, once; with at most @preemptions, if that is not less than 0. */
+static void visit(struct search *s, int preemptions)
+{
+	struct rqs_bound bound = {0, (uint8_t)(preemptions < 0 ? 0 : preemptions)};
+	struct rqs_here here;
+
+	s->refused = false;
+	switch (rqs_visit_begin(&s->visit, &here)) {
+	case RQS_WRONG:
+		rqs_found(s->visit.result, &(struct rqs_path){.count = 0});
+		break;
+	case RQS_SEEN_FIRST:
+		if (s->bounded)
+			(void)rqs_bound_is_more(bound, &here);
+		if (push(s, &here, bound))
+			search(s);
+		else
+			s->visit.result->stopped = "the memory for snapshots";
+		break;
+	default:
+		break;
+	}
+	rqs_visit_end(&s->visit);
+	s->depth = 0;
+	s->used = 0;
+}
+
 void rqs_explore_dfs(const struct rqs_scenario *scenario, bool reversed,
 		     const struct rqs_limits *limits, struct rqs_result *result)
 {
 	struct search s = {
-	    .scenario = scenario, .limits = limits, .result = result, .reversed = reversed};
+	    .visit = {.scenario = scenario, .limits = limits, .result = result},
+	    .reversed = reversed,
+	    .bounded = limits->preemptions >= 0,
+	};
+	int preemptions = s.bounded ? 0 : -1;
 
-	if (!rqs_visited_init(&s.visited, limits->memory)) {
-		result->stopped = "the memory for states seen";
-		return;
+	visit(&s, preemptions);
+	while (!result->stopped && s.refused && preemptions < limits->preemptions) {
+		(void)rqs_world_begin(scenario);
+		visit(&s, ++preemptions);
 	}
-	rqs_visited_add(&s.visited, rqs_state_hash());
-	result->states = 1;
-	if (push(&s, rqs_state_hash()))
-		search(&s);
-	rqs_visited_fini(&s.visited);
+	if (s.refused || result->violation.found)
+		result->preemptions = preemptions;
+	if (!result->stopped && s.refused)
+		result->stopped = rqs_stopped_by_bound;
+	rqs_ends_fini(&s.ends);
 	free(s.frame);
 	free(s.snapshot);
 }

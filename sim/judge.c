@@ -124,6 +124,11 @@ void rqs_fail_livelock(void)
 	rqs_fail("livelock", "the most urgent task goes in circles");
 }
 
+void rqs_fail_no_end(void)
+{
+	rqs_fail("no way to the end", "whatever happens from here on, not all will end");
+}
+
 static bool judge(const struct rqs_scenario *scenario, int choices)
 {
 	if (!rqs_end_to_end && !check_engine(scenario))

@@ -17,8 +17,10 @@
 
 #include "sim/buffers.h"
 #include "sim/coverage.h"
+#include "sim/explore_bound.h"
 #include "sim/html.h"
 #include "sim/main.h"
+#include "sim/progress.h"
 #include "sim/replay.h"
 #include "sim/shrink.h"
 #include "sim/strict.h"
@@ -30,21 +32,22 @@ enum exit_code { CLEAN, VIOLATED, INCOMPLETE, UNUSABLE };
 
 #define MIB 1048576ul
 
+enum { DEPTH_MAX = 64 };
+
 struct options {
 	int list, json, verbose, races, end_to_end, coverage, store_buffers, strict;
 	char *mode, *suite, *replay, *seed, *html;
 	long memory; /* MiB */
 	double seconds;
 	long executions;
+	int preemptions, depth;
 	enum rqs_mode order;
 	struct rqs_limits limits;
 };
 
-static const char *const modes[] = {[RQS_DFS] = "dfs",
-				    [RQS_DFS_REVERSED] = "rdfs",
-				    [RQS_BFS] = "bfs",
-				    [RQS_UP] = "up",
-				    [RQS_RANDOM] = "random"};
+static const char *const modes[] = {
+    [RQS_DFS] = "dfs", [RQS_DFS_REVERSED] = "rdfs", [RQS_BFS] = "bfs",
+    [RQS_UP] = "up",   [RQS_RANDOM] = "random",	    [RQS_PCT] = "pct"};
 
 static volatile int interrupted;
 static bool page_written, page_failed;
@@ -107,20 +110,29 @@ static void print_violation(const struct rqs_scenario *s, const struct options *
 	free(token);
 }
 
+/* The bound is all that it was stopped by. */
+static bool is_complete_up_to(const struct rqs_result *r)
+{
+	return r->stopped == rqs_stopped_by_bound;
+}
+
 static void print_result(const struct rqs_scenario *s, const struct options *o,
 			 const struct rqs_result *r)
 {
 	printf("%-28s %s", s->name, modes[o->order]);
-	if (o->order == RQS_RANDOM)
+	if (rqs_by_lot(o->order))
 		printf(" %llu executions,", (unsigned long long)r->executions);
 	else
 		printf(" %llu states,", (unsigned long long)r->states);
 	printf(" %llu transitions, ", (unsigned long long)r->transitions);
-	if (o->order != RQS_RANDOM)
+	if (!rqs_by_lot(o->order))
 		printf("%llu terminal, ", (unsigned long long)r->terminals);
 	printf("depth %zu, %s%.2f s: ", r->depth, rqs_store_buffers ? "store buffers, " : "",
 	       r->seconds);
-	if (r->complete)
+	if (is_complete_up_to(r))
+		printf("complete up to %d preemption%s\n", r->preemptions,
+		       r->preemptions == 1 ? "" : "s");
+	else if (r->complete)
 		printf("complete\n");
 	else if (r->stopped)
 		printf("incomplete, stopped by %s\n", r->stopped);
@@ -161,6 +173,8 @@ static void print_json(const struct rqs_scenario *s, const struct options *o,
 	json_object_object_add(root, "complete", json_object_new_boolean(r->complete));
 	if (r->stopped)
 		json_object_object_add(root, "stopped_by", json_object_new_string(r->stopped));
+	if (r->preemptions >= 0)
+		json_object_object_add(root, "preemptions", json_object_new_int(r->preemptions));
 	json_object_object_add(root, "seconds", json_object_new_double(r->seconds));
 	json_object_object_add(root, "violation", r->violation.found ? violation_json(s, r) : NULL);
 	if (o->coverage)
@@ -178,14 +192,15 @@ static enum exit_code check_one(const struct rqs_scenario *s, const struct optio
 
 	if (o->strict)
 		return codes[rqs_check_strict(s, &o->limits, o->json)];
+	rqs_progress_begin(s->name);
 	rqs_coverage = o->coverage;
 	if (o->json)
 		rqs_coverage_reset(); /* each scenario has its own; the text is of all together */
 	rqs_explore(s, o->order, &o->limits, &r);
 	rqs_coverage = false;
+	rqs_progress_end();
 	/* Breadth first it is short already; a circle is what it is. */
-	if (r.violation.found &&
-	    (o->order == RQS_RANDOM || o->order == RQS_DFS || o->order == RQS_DFS_REVERSED))
+	if (r.violation.found && o->order != RQS_BFS && o->order != RQS_UP)
 		rqs_shrink(s, &r);
 	if (o->json) {
 		print_json(s, o, &r);
@@ -298,61 +313,48 @@ static enum exit_code replay(const struct options *o)
 	free(path.choice);
 	if (diverged >= 0)
 		fprintf(stderr,
-			"rqpi check: --replay: step %ld cannot be taken: this is not the "
-			"code that the token was made with\n",
-			diverged);
+			"rqpi check: --replay: step %ld: %s: this is not the code that the token "
+			"was made with\n",
+			diverged, found.text);
 	if (diverged >= 0 || !written)
 		return UNUSABLE;
 	return found.found ? VIOLATED : CLEAN;
 }
 
-static bool read_options(struct options *o)
+static bool read_mode(struct options *o)
 {
-	char *end = NULL;
+	o->order = RQS_DFS;
+	while (o->mode && o->order < RQS_MODES && strcmp(o->mode, modes[o->order]) != 0)
+		o->order++;
+	if (o->order < RQS_MODES)
+		return true;
+	fprintf(stderr, "rqpi check: --mode=%s: dfs, rdfs, bfs, up, random or pct was expected\n",
+		o->mode);
+	return false;
+}
 
-	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-		if (!o->mode || !strcmp(o->mode, modes[i])) {
-			o->order = o->mode ? (enum rqs_mode)i : rqs_watcher ? RQS_RANDOM : RQS_DFS;
-			break;
-		}
-		if (i + 1 == sizeof(modes) / sizeof(modes[0])) {
-			fprintf(stderr,
-				"rqpi check: --mode=%s: dfs, rdfs, bfs, up or random was "
-				"expected\n",
-				o->mode);
-			return false;
-		}
-	}
-	rqs_store_buffers = o->store_buffers ||
-			    (o->suite && !strcmp(o->suite, "mutant") && rqs_mutant_buffers);
-	if (rqs_store_buffers && (o->order == RQS_UP || rqs_watcher)) {
-		fprintf(stderr, "rqpi check: --store-buffers: nobody sees those of one CPU, and "
-				"races are looked for without\n");
-		return false;
-	}
+/* A race is found by lot alone, in its own program, whatever order was asked for. */
+static bool read_races(struct options *o)
+{
 	if (o->races && !rqs_watcher) {
 		fprintf(stderr, "rqpi check: --races: this program does not see them, "
 				"rqpi-check-races does\n");
 		return false;
 	}
-	/* A bug that is a race is found by its own program alone, whatever order was asked for. */
-	if (rqs_watcher && o->suite && !strcmp(o->suite, "mutant"))
+	if (rqs_watcher && (!o->mode || (o->suite && !strcmp(o->suite, "mutant"))))
 		o->order = RQS_RANDOM;
-	if (rqs_watcher && o->order != RQS_RANDOM) {
+	if (rqs_watcher && !rqs_by_lot(o->order)) {
 		fprintf(stderr,
 			"rqpi check: --mode=%s: races are looked for in executions, one after the "
-			"other: random was expected\n",
+			"other: random or pct was expected\n",
 			o->mode);
 		return false;
 	}
-	if (o->suite && !is_suite(o->suite)) {
-		fprintf(stderr, "rqpi check: --suite=%s: ci, full or lot was expected\n", o->suite);
-		return false;
-	}
-	if (o->strict && (o->mode || o->replay)) {
-		fprintf(stderr, "rqpi check: --strict goes with no --mode and no --replay\n");
-		return false;
-	}
+	return true;
+}
+
+static bool read_bounds(const struct options *o)
+{
 	if (o->memory <= 0 || o->seconds < 0 || o->executions < 0) {
 		fprintf(stderr,
 			"rqpi check: --memory=%ld, --seconds=%g, --executions=%ld: "
@@ -360,19 +362,69 @@ static bool read_options(struct options *o)
 			o->memory, o->seconds, o->executions);
 		return false;
 	}
+	if (o->preemptions < -1 || o->preemptions > RQS_BOUND_MAX) {
+		fprintf(stderr, "rqpi check: --preemptions=%d: 0 to %d was expected\n",
+			o->preemptions, RQS_BOUND_MAX);
+		return false;
+	}
+	if (o->preemptions >= 0 && o->order != RQS_DFS && o->order != RQS_DFS_REVERSED) {
+		fprintf(stderr, "rqpi check: --preemptions: only with --mode=dfs or rdfs\n");
+		return false;
+	}
+	if (o->strict && (o->mode || o->replay || o->preemptions >= 0)) {
+		fprintf(stderr, "rqpi check: --strict goes with no --mode, --preemptions or "
+				"--replay\n");
+		return false;
+	}
+	if (o->depth < 1 || o->depth > DEPTH_MAX) {
+		fprintf(stderr, "rqpi check: --depth=%d: 1 to %d was expected\n", o->depth,
+			DEPTH_MAX);
+		return false;
+	}
+	return true;
+}
+
+static bool read_options(struct options *o)
+{
+	char *end = NULL;
+
+	if (!read_mode(o) || !read_races(o) || !read_bounds(o))
+		return false;
+	if (o->suite && !is_suite(o->suite)) {
+		fprintf(stderr, "rqpi check: --suite=%s: ci, full or lot was expected\n", o->suite);
+		return false;
+	}
 	rqs_end_to_end = o->end_to_end != 0;
+	rqs_store_buffers = o->store_buffers ||
+			    (o->suite && !strcmp(o->suite, "mutant") && rqs_mutant_buffers);
+	if (rqs_store_buffers && (o->order == RQS_UP || rqs_watcher)) {
+		fprintf(stderr, "rqpi check: --store-buffers: nobody sees those of one CPU, and "
+				"races are looked for without\n");
+		return false;
+	}
 	errno = 0;
 	o->limits = (struct rqs_limits){.seconds = o->seconds,
 					.memory = (size_t)o->memory * MIB,
 					.stop = &interrupted,
+					.progress = rqs_progress,
+					.preemptions = o->preemptions,
+					.depth = o->depth,
 					.seed = o->seed ? strtoull(o->seed, &end, 10) : 1};
 	if (o->seed && (errno || *end || end == o->seed)) {
 		fprintf(stderr, "rqpi check: --seed=%s: a number was expected\n", o->seed);
 		return false;
 	}
-	if (o->order == RQS_RANDOM)
+	if (rqs_by_lot(o->order))
 		o->limits.executions = (uint64_t)o->executions;
 	return true;
+}
+
+/* On a stack of its own: that of a task is part of a state. */
+static void listen_to_interrupts(void)
+{
+	struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_ONSTACK | SA_RESTART};
+
+	sigaction(SIGINT, &action, NULL);
 }
 
 static enum exit_code run(struct options *o, const char *const *names)
@@ -395,7 +447,7 @@ static enum exit_code run(struct options *o, const char *const *names)
 			strerror(errno));
 		return UNUSABLE;
 	}
-	signal(SIGINT, on_interrupt);
+	listen_to_interrupts();
 	if (o->replay)
 		return replay(o);
 	code = o->suite ? check_suite(o) : check_named(names, o);
@@ -406,7 +458,8 @@ static enum exit_code run(struct options *o, const char *const *names)
 
 int rqs_main(int argc, const char **argv)
 {
-	static struct options o = {.memory = 4096, .executions = 100000};
+	static struct options o = {
+	    .memory = 4096, .executions = 100000, .preemptions = -1, .depth = 3};
 	static struct poptOption table[] = {
 	    {"list", 'l', POPT_ARG_NONE, &o.list, 0,
 	     "list the scenarios, or those of --suite, and run none", NULL},
@@ -414,13 +467,19 @@ int rqs_main(int argc, const char **argv)
 	     "check all scenarios of a suite: ci, full, lot", "NAME"},
 	    {"mode", 0, POPT_ARG_STRING, &o.mode, 0,
 	     "dfs (the default), rdfs, bfs (the shortest path to a violation), up (one CPU, strict "
-	     "priorities: livelock), random",
+	     "priorities: livelock), random, pct (priorities by lot)",
 	     "ORDER"},
+	    {"preemptions", 0, POPT_ARG_INT, &o.preemptions, 0,
+	     "of dfs and rdfs: on no path more than so many; 0, 1 and so on up to it, and exit "
+	     "status 2 if there would have been more",
+	     "N"},
+	    {"depth", 0, POPT_ARG_INT, &o.depth, 0,
+	     "of pct: look for what needs so many events in a certain order, 3 by default", "N"},
 	    {"memory", 0, POPT_ARG_LONG, &o.memory, 0, "for what was seen, 4096 by default", "MIB"},
 	    {"seconds", 0, POPT_ARG_DOUBLE, &o.seconds, 0, "stop after so long, incomplete", "S"},
 	    {"executions", 0, POPT_ARG_LONG, &o.executions, 0,
-	     "of random, 100000 by default; 0: until --seconds", "N"},
-	    {"seed", 0, POPT_ARG_STRING, &o.seed, 0, "of random", "N"},
+	     "of random and pct, 100000 by default; 0: until --seconds", "N"},
+	    {"seed", 0, POPT_ARG_STRING, &o.seed, 0, "of random and pct", "N"},
 	    {"store-buffers", 0, POPT_ARG_NONE, &o.store_buffers, 0,
 	     "stores reach the others later than they are made, as on x86", NULL},
 	    {"races", 0, POPT_ARG_NONE, &o.races, 0,

@@ -24,6 +24,7 @@ enum rqs_place_kind {
 	RQS_AT_COPY,	   /* memory of another process */
 	RQS_AT_PAGE,	   /* the page of the word @addr is to be brought in */
 	RQS_AT_FORK,	   /* fork(), the child is the task @addr */
+	RQS_PLACE_KINDS
 };
 
 struct rqs_place {

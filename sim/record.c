@@ -479,7 +479,7 @@ void rqs_recorder_begin(struct rqs_recorder *r)
 		r->to->prio[i] = copy_of(text);
 	}
 	look_at_sleepers(r);
-	beginning = new_step(r->to, (struct rqs_choice){RQS_KINDS, 0});
+	beginning = new_step(r->to, (struct rqs_choice){.kind = RQS_KINDS});
 	look_around(r, beginning);
 }
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "sim/record.h"
+#include "sim/site.h"
 
 void *rqs_need(void *memory)
 {
@@ -45,6 +46,25 @@ static bool take(struct rqs_recorder *r, struct rqs_choice choice)
 	return good;
 }
 
+/* Is this not where the task stood when the path was recorded? Then it is said in @text. */
+static bool has_diverged(struct rqs_choice choice, char *text, size_t size)
+{
+	uint8_t code = rqs_site_code(choice.task);
+	const char *was = rqs_site_of_code(choice.site);
+	char here[96];
+
+	if (!rqs_is_possible(choice)) {
+		snprintf(text, size, "it cannot be taken");
+		return true;
+	}
+	if (!choice.site || choice.site == code)
+		return false;
+	rqs_site_text(choice.task, here, sizeof(here));
+	snprintf(text, size, "%c is at %.80s, and was at %s%s", 'a' + choice.task, here, was,
+		 was == rqs_site_of_code(code) ? ", another one" : "");
+	return true;
+}
+
 static long play(const struct rqs_scenario *scenario, const struct rqs_path *path,
 		 struct rqs_recorder *r, struct rqs_hash *seen)
 {
@@ -52,13 +72,15 @@ static long play(const struct rqs_scenario *scenario, const struct rqs_path *pat
 
 	seen[0] = rqs_state_hash();
 	for (size_t i = 0; i < path->count; i++) {
-		if (!rqs_is_possible(path->choice[i]))
+		if (has_diverged(path->choice[i], rqs_violation.text, sizeof(rqs_violation.text)))
 			return (long)i + 1;
 		if (take(r, path->choice[i]))
 			look_for_circle(seen, i + 1);
 		if (!rqs_judge(scenario, rqs_choices(list)))
 			return i + 1 == path->count ? -1 : (long)i + 2;
 	}
+	if (path->no_end && !rqs_can_end())
+		rqs_fail_no_end();
 	return -1;
 }
 

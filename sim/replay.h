@@ -55,7 +55,8 @@ struct rqs_recording {
 /*
  * Play @path and write down in @recording (NULL: nothing) what happens. The violation that it ends
  * in is in @found; found->found is false if it ends in none. Returns -1, or the step that could not
- * be taken: the code is not that which the path was found with.
+ * be taken, or was recorded at another site, and why in found->text: the code is not that which the
+ * path was found with.
  */
 long rqs_replay(const struct rqs_scenario *scenario, const struct rqs_path *path,
 		struct rqs_recording *recording, struct rqs_violation *found);

@@ -19,6 +19,7 @@ enum { ROUNDS = 64, STEPS_MAX = 100000 };
 struct attempt {
 	const struct rqs_scenario *scenario;
 	const char *oracle;
+	bool no_end;
 	struct rqs_path taken;
 };
 
@@ -61,6 +62,11 @@ static bool try_path(struct attempt *a, const struct rqs_choice *path, size_t co
 	for (size_t i = 0; i < count; i++) {
 		if (rqs_is_possible(path[i]) && !take(a, path[i]))
 			return rqs_violation.found && !strcmp(rqs_violation.oracle, a->oracle);
+	}
+	if (a->no_end) {
+		if (!rqs_can_end())
+			rqs_fail_no_end();
+		return rqs_violation.found;
 	}
 	finish(a);
 	return rqs_violation.found && !strcmp(rqs_violation.oracle, a->oracle);
@@ -134,7 +140,7 @@ static bool improve(struct attempt *a, struct rqs_result *result, struct rqs_cho
 void rqs_shrink(const struct rqs_scenario *scenario, struct rqs_result *result)
 {
 	char oracle[sizeof(result->violation.oracle)];
-	struct attempt a = {.scenario = scenario, .oracle = oracle};
+	struct attempt a = {.scenario = scenario, .oracle = oracle, .no_end = result->path.no_end};
 	struct rqs_choice *other = NULL;
 
 	memcpy(oracle, result->violation.oracle, sizeof(oracle));

@@ -13,12 +13,15 @@
 
 #include "sim/buffers.h"
 #include "sim/monitor.h"
+#include "sim/site.h"
 
-#define VERSION	   "rqpi1:"
-#define ONE_CPU	   "1cpu:"
-#define END_TO_END "e2e:"
-#define BUFFERS	   "buffers:"
-#define STRICT	   "strict="
+#define VERSION	    "rqpi2:"
+#define OLD_VERSION "rqpi1:"
+#define ONE_CPU	    "1cpu:"
+#define END_TO_END  "e2e:"
+#define NO_END	    "noend:"
+#define BUFFERS	    "buffers:"
+#define STRICT	    "strict="
 
 enum { RUN_MAX = 1000000 };
 
@@ -34,6 +37,20 @@ static void put_run(FILE *out, struct rqs_choice choice, size_t length)
 		fprintf(out, "%zu", length);
 }
 
+static const char digits[RQS_SITE_CODES + 1] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._";
+
+/* Where the task of each step stands before it: the path is played. */
+static void put_sites(FILE *out, const struct rqs_scenario *scenario, const struct rqs_path *path)
+{
+	bool good = rqs_world_begin(scenario);
+
+	for (size_t i = 0; i < path->count && good && rqs_is_possible(path->choice[i]); i++) {
+		fputc(digits[rqs_site_code(path->choice[i].task) - 1], out);
+		good = rqs_take(path->choice[i]);
+	}
+}
+
 char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path *path)
 {
 	char *token = NULL;
@@ -43,8 +60,9 @@ char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path 
 
 	if (!out)
 		return NULL;
-	fprintf(out, VERSION "%s:%s%s%s", scenario->name, rqs_one_cpu ? ONE_CPU : "",
-		rqs_end_to_end ? END_TO_END : "", rqs_store_buffers ? BUFFERS : "");
+	fprintf(out, VERSION "%s:%s%s%s%s", scenario->name, rqs_one_cpu ? ONE_CPU : "",
+		rqs_end_to_end ? END_TO_END : "", rqs_store_buffers ? BUFFERS : "",
+		path->no_end ? NO_END : "");
 	if (rqs_clause != RQS_CLAUSE_NONE)
 		fprintf(out, STRICT "%s:", rqs_clause_names[rqs_clause]);
 	while (at < path->count) {
@@ -55,6 +73,8 @@ char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path 
 		put_run(out, path->choice[at], end - at);
 		at = end;
 	}
+	fputc(':', out);
+	put_sites(out, scenario, path);
 	fclose(out);
 	return token;
 }
@@ -72,7 +92,7 @@ const struct rqs_scenario *rqs_scenario_named(const char *name, size_t length)
 /* One run at *@at, which goes behind it. False: there is none. */
 static bool read_run(const char **at, struct rqs_path *path)
 {
-	struct rqs_choice choice = {RQS_RUN, 0};
+	struct rqs_choice choice = {.kind = RQS_RUN};
 	const char *p = *at;
 	unsigned long length = 1;
 	char *end;
@@ -122,17 +142,61 @@ static void read_clause(const char **at)
 	}
 }
 
+/* Behind @word, if *@at begins with it. */
+static bool skip(const char **at, const char *word)
+{
+	if (strncmp(*at, word, strlen(word)) != 0)
+		return false;
+	*at += strlen(word);
+	return true;
+}
+
+/* A character for each step. */
+static bool read_sites(const char *at, struct rqs_path *path)
+{
+	if (strlen(at) != path->count)
+		return false;
+	for (size_t i = 0; i < path->count; i++) {
+		const char *digit = strchr(digits, at[i]);
+
+		if (!digit)
+			return false;
+		path->choice[i].site = (uint8_t)(digit - digits + 1);
+	}
+	return true;
+}
+
+/* The runs at @at, and the sites behind them. */
+static bool read_steps(const char *at, bool has_sites, struct rqs_path *path, char *why,
+		       size_t size)
+{
+	while (*at && *at != ':') {
+		if (!read_run(&at, path)) {
+			snprintf(why, size, "no step begins at '%.20s'", at);
+			return false;
+		}
+	}
+	if (has_sites ? !skip(&at, ":") || !read_sites(at, path) : *at) {
+		snprintf(why, size,
+			 "it is not whole: a site for each of its %zu steps was expected",
+			 path->count);
+		return false;
+	}
+	return true;
+}
+
 const struct rqs_scenario *rqs_token_read(const char *token, struct rqs_path *path, char *why,
 					  size_t size)
 {
 	const struct rqs_scenario *scenario;
-	const char *name = token + strlen(VERSION);
+	const char *name = token;
 	const char *at;
+	bool has_sites = skip(&name, VERSION);
 
-	*path = (struct rqs_path){NULL, 0, 0};
-	if (strncmp(token, VERSION, strlen(VERSION)) != 0 || !(at = strchr(name, ':'))) {
-		snprintf(why, size, "'%s' is no token: " VERSION "SCENARIO:STEPS was expected",
-			 token);
+	*path = (struct rqs_path){.count = 0};
+	if ((!has_sites && !skip(&name, OLD_VERSION)) || !(at = strchr(name, ':'))) {
+		snprintf(why, size,
+			 "'%s' is no token: " VERSION "SCENARIO:STEPS:SITES was expected", token);
 		return NULL;
 	}
 	scenario = rqs_scenario_named(name, (size_t)(at - name));
@@ -141,22 +205,13 @@ const struct rqs_scenario *rqs_token_read(const char *token, struct rqs_path *pa
 		return NULL;
 	}
 	at++;
-	rqs_one_cpu = !strncmp(at, ONE_CPU, strlen(ONE_CPU));
-	if (rqs_one_cpu)
-		at += strlen(ONE_CPU);
-	rqs_end_to_end = !strncmp(at, END_TO_END, strlen(END_TO_END));
-	if (rqs_end_to_end)
-		at += strlen(END_TO_END);
-	rqs_store_buffers = !strncmp(at, BUFFERS, strlen(BUFFERS));
-	if (rqs_store_buffers)
-		at += strlen(BUFFERS);
+	rqs_one_cpu = skip(&at, ONE_CPU);
+	rqs_end_to_end = skip(&at, END_TO_END);
+	rqs_store_buffers = skip(&at, BUFFERS);
+	path->no_end = skip(&at, NO_END);
 	read_clause(&at);
-	while (*at) {
-		if (!read_run(&at, path)) {
-			snprintf(why, size, "no step begins at '%.20s'", at);
-			free(path->choice);
-			return NULL;
-		}
-	}
-	return scenario;
+	if (read_steps(at, has_sites, path, why, size))
+		return scenario;
+	free(path->choice);
+	return NULL;
 }

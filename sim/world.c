@@ -42,12 +42,12 @@
  */
 #define FRAME_BYTES 1024u
 
-/* What is looked at in one go, there; and what the hash takes at once. */
-enum { VECTORS = 4, WHOLE = 128 };
+enum { VECTORS = 4 }; /* looked at in one go, there */
 
 struct rqs_world *const rqs_world = (struct rqs_world *)(uintptr_t)0x300000000000;
 struct rqs_violation rqs_violation;
 bool rqs_one_cpu;
+struct rqs_place rqs_places[RQS_TASKS + 1];
 
 /* The explorer's side; no part of the state. */
 static struct rqs_task *running;
@@ -214,19 +214,19 @@ static void spawn(uint32_t index, const struct rqs_actor *actor)
 	    .cookie = t,
 	};
 
-	*t = (struct rqs_task){
-	    .fn = actor->fn,
-	    .status = actor->forked ? RQS_NONE : RQS_READY,
-	    .prio = actor->prio,
-	    .signals_left = (uint32_t)actor->signals,
-	    .cancel = actor->may_cancel ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER,
-	    .started = !rqs_one_cpu,
-	    .kill = actor->may_be_killed ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER,
-	    .space = actor->space,
-	    .forked = actor->forked,
-	    .faults_left = (uint32_t)actor->faults,
-	    .self = {.tid = attr.tid},
-	};
+	memset(t, 0, sizeof(*t));
+	t->fn = actor->fn;
+	t->status = actor->forked ? RQS_NONE : RQS_READY;
+	t->prio = actor->prio;
+	t->signals_left = (uint32_t)actor->signals;
+	t->cancel = actor->may_cancel ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER;
+	t->started = !rqs_one_cpu;
+	t->kill = actor->may_be_killed ? RQS_CANCEL_MAY : RQS_CANCEL_NEVER;
+	t->space = actor->space;
+	t->forked = actor->forked;
+	t->faults_left = (uint32_t)actor->faults;
+	t->self.tid = attr.tid;
+	rqs_places[index] = (struct rqs_place){.kind = RQS_AT_NOTHING};
 	t->floor = BASE + ARENA_BYTES + index * STACK_BYTES + GUARD_BYTES;
 	t->top = BASE + ARENA_BYTES + (index + 1) * STACK_BYTES;
 	memset(t->floor, 0, STACK_BYTES - GUARD_BYTES);
@@ -297,7 +297,7 @@ static inline bool can(const struct rqs_task *t, enum rqs_kind kind)
 static inline int add(struct rqs_choice list[RQS_CHOICES], int n, uint32_t i, enum rqs_kind kind)
 {
 	if (can(&rqs_world->tasks[i], kind))
-		list[n++] = (struct rqs_choice){(uint8_t)kind, (uint8_t)i};
+		list[n++] = (struct rqs_choice){.kind = (uint8_t)kind, .task = (uint8_t)i};
 	return n;
 }
 
@@ -359,16 +359,26 @@ static void clear_left(const struct rqs_task *t)
 	}
 }
 
-/* Let it go on until it gives way. */
+/*
+ * Let it go on until it gives way. errno is the explorer's: the user half keeps it, which is to
+ * say, has it on a stack [W-I2].
+ */
 static void run(struct rqs_task *t)
 {
+	uint32_t index = (uint32_t)(t - rqs_world->tasks);
+
 	t->wants = NULL;
+	errno = 0;
+	rqs_at(RQS_AT_NOTHING, NULL);
 	running = t;
-	rqs_watch(runs, (int)(t - rqs_world->tasks));
+	rqs_watch(runs, (int)index);
 	rqs_fiber_switch(&explorer, t->sp);
 	rqs_watch(runs, -1);
 	running = NULL;
+	rqs_places[index] = rqs_place;
 	clear_left(t);
+	if (t->status == RQS_ENDED)
+		t->sp = t->top; /* from wherever it went */
 }
 
 bool rqs_take(struct rqs_choice choice)
@@ -530,89 +540,4 @@ bool rqs_world_ended(void)
 			return false;
 	}
 	return true;
-}
-
-static size_t live_bytes(const struct rqs_task *t)
-{
-	return t->status == RQS_ENDED ? 0 : (size_t)((char *)t->top - (char *)t->sp);
-}
-
-size_t rqs_state_bytes(void)
-{
-	size_t bytes = rqs_world->used + rqs_marked_bytes();
-
-	for (uint32_t i = 0; i < rqs_world->n_tasks; i++)
-		bytes += live_bytes(&rqs_world->tasks[i]);
-	return bytes;
-}
-
-static char *put(char *to, const void *from, size_t bytes)
-{
-	memcpy(to, from, bytes);
-	return to + bytes;
-}
-
-void rqs_state_save(void *to)
-{
-	char *at = put(to, rqs_world, rqs_world->used);
-
-	at = put(at, rqs_state_begin, rqs_marked_bytes());
-	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
-		const struct rqs_task *t = &rqs_world->tasks[i];
-
-		if (live_bytes(t))
-			at = put(at, t->sp, live_bytes(t));
-	}
-}
-
-/* What is live now and will be dead is cleared: it goes down to @sp. */
-static void clear_dead(const struct rqs_task *t, char *sp)
-{
-	char *end = t->status == RQS_ENDED ? t->top : t->sp;
-
-	if (sp < end)
-		memset(sp, 0, (size_t)(end - sp));
-}
-
-void rqs_state_restore(const void *from)
-{
-	const struct rqs_world *saved = from;
-	const char *at = (const char *)from + saved->used;
-	char *sp[RQS_TASKS];
-
-	for (uint32_t i = 0; i < rqs_world->n_tasks; i++)
-		sp[i] = rqs_world->tasks[i].status == RQS_ENDED ? rqs_world->tasks[i].top
-								: rqs_world->tasks[i].sp;
-	memcpy(rqs_world, from, saved->used);
-	memcpy(rqs_state_begin, at, rqs_marked_bytes());
-	at += rqs_marked_bytes();
-	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
-		struct rqs_task *t = &rqs_world->tasks[i];
-
-		clear_dead(t, sp[i]);
-		if (!live_bytes(t))
-			continue;
-		memcpy(t->sp, at, live_bytes(t));
-		at += live_bytes(t);
-	}
-	rqs_watch(begin);
-	rqs_violation.found = false;
-}
-
-struct rqs_hash rqs_state_hash(void)
-{
-	struct rqs_region region[2 + RQS_TASKS] = {
-	    {rqs_world, rqs_world->used},
-	    {rqs_state_begin, rqs_marked_bytes()},
-	};
-	size_t n = 2;
-
-	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
-		const struct rqs_task *t = &rqs_world->tasks[i];
-		size_t bytes = (live_bytes(t) + WHOLE - 1) / WHOLE * WHOLE;
-
-		/* Below it there is nothing but 0, and where it ends is in the arena. */
-		region[n++] = (struct rqs_region){(char *)t->top - bytes, bytes};
-	}
-	return rqs_hash_of(region, n);
 }

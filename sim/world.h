@@ -31,6 +31,7 @@
 #include <rqpi/engine.h>
 
 #include "sim/hash.h"
+#include "sim/place.h"
 #include "src/sys/sys.h"
 #include "src/user/user.h"
 
@@ -130,6 +131,7 @@ enum rqs_kind {
 struct rqs_choice {
 	uint8_t kind;
 	uint8_t task;
+	uint8_t site; /* in a path that was recorded: where the task stood; 0: not known */
 };
 
 #define RQS_CHOICES (RQS_TASKS * RQS_KINDS)
@@ -242,6 +244,12 @@ bool rqs_yield_at_page(void);
 
 /* Give way: anything may happen before the caller goes on. Nothing, if the explorer calls. */
 void rqs_yield(void);
+
+/*
+ * Where each task has given way, for reports: right on a path that is played from its beginning, as
+ * it is not restored with a state.
+ */
+extern struct rqs_place rqs_places[RQS_TASKS + 1];
 
 /*
  * rqpi_task_get() of the task at @t, NULL if there is none any more: one step, as with the lock

@@ -73,6 +73,32 @@ check 0 two_lockers --mode=random --executions=200 --seed=7 &&
 	grep -q ' 200 executions' "$dir/out"
 ok $? "--mode=random plays as many executions as were asked for"
 
+check 0 two_lockers --mode=pct --depth=4 --executions=200 --seed=7 &&
+	grep -q ' pct 200 executions' "$dir/out"
+ok $? "--mode=pct plays as many executions as were asked for"
+
+# With more preemptions more states, never as many as there are; and all, if there are enough.
+check 0 two_lockers
+states=$(count states)
+last=0
+grows=0
+for bound in 0 1 2; do
+	check 2 two_lockers --preemptions=$bound && [ "$(count states)" -gt "$last" ] &&
+		[ "$(count states)" -lt "$states" ] &&
+		grep -q ": complete up to $bound preemption" "$dir/out" || grows=1
+	last=$(count states)
+done
+ok $grows "--preemptions: complete up to so many, status 2"
+check 2 two_lockers --preemptions=1 --json && python3 -c 'import json, sys
+seen = json.load(open(sys.argv[1]))
+assert not seen["complete"] and seen["preemptions"] == 1 and seen["stopped_by"]' "$dir/out"
+ok $? "--preemptions --json: not complete, and says so"
+check 0 two_lockers --preemptions=30 && [ "$(count states)" = "$states" ] &&
+	grep -q ': complete$' "$dir/out"
+ok $? "a bound that nothing comes up to: all states, complete, status 0"
+check 0 two_lockers --preemptions=30 --mode=rdfs && [ "$(count states)" = "$states" ]
+ok $? "and the last choice first: the same states"
+
 check 0 two_lockers timed_wait --json &&
 	python3 -c 'import json, sys
 for line in open(sys.argv[1]):
@@ -114,8 +140,38 @@ pid=$!
 sleep 1
 kill -INT $pid
 wait $pid
-[ $? -eq 2 ] && grep -q 'incomplete, stopped by an interrupt' "$dir/out"
+[ $? -eq 2 ] && grep -q ' [1-9][0-9]* states.*incomplete, stopped by an interrupt' "$dir/out"
 ok $? "an interrupt: what was covered is told, status 2"
+[ ! -s "$dir/err" ]
+ok $? "where standard error is no terminal nothing is said of the progress"
+
+# A terminal of its own, which says what was written to it, and gets the key.
+python3 - "$RQPI_CHECK_DIR/rqpi-check" >"$dir/out" 2>"$dir/err" <<'END'
+import os, pty, sys, time
+
+pid, terminal = pty.fork()
+if pid == 0:
+    os.execv(sys.argv[1], [sys.argv[1], "broadcast_to_two"])
+seen = b""
+pressed = False
+while True:
+    try:
+        more = os.read(terminal, 4096)
+    except OSError:
+        break
+    seen += more
+    if not pressed and seen.count(b"M transitions/s") > 2:
+        os.write(terminal, b"\x03")
+        pressed = True
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+text = seen.decode()
+print(text.replace("\r", "\n"))
+assert status == 2, status
+assert "M states, depth" in text and "table" in text
+last = text.rsplit("\r\033[K", 1)[1]
+assert "stopped by an interrupt" in last and "transitions/s" not in last, last
+END
+ok $? "on a terminal the progress is shown, and gone at the end; Ctrl-C"
 
 refused "which scenario?"
 ok $? "no scenario is refused"
@@ -137,8 +193,16 @@ refused "'gone' is no scenario" --replay=rqpi1:gone:a1
 ok $? "a token of an unknown scenario is refused"
 refused "no step begins at 'z9'" --replay=rqpi1:two_lockers:a1z9
 ok $? "a token with a step that is none is refused"
-refused "step 1 cannot be taken" --replay=rqpi1:two_lockers:A
+refused "a site for each of its 5 steps" --replay=rqpi2:two_lockers:a3b2:DLL
+ok $? "a token that is not whole is refused"
+refused "step 1: it cannot be taken" --replay=rqpi1:two_lockers:A
 ok $? "a token that the code does not follow is refused"
+refused "--preemptions=-2" two_lockers --preemptions=-2
+ok $? "a negative bound on preemptions is refused"
+refused "--preemptions: only with" two_lockers --preemptions=1 --mode=bfs
+ok $? "a bound on preemptions with an order that has none is refused"
+refused "--depth=0" two_lockers --mode=pct --depth=0
+ok $? "a depth of 0 is refused"
 refused "--mutant=no_such" --mutant=no_such
 ok $? "an unknown mutant is refused"
 refused "--mutant: a name" --mutant
@@ -194,6 +258,11 @@ if [ -x "$RQPI_CHECK_DIR/rqpi-check-has_waiters_unset" ]; then
 	done
 	[ $times -eq 100 ]
 	ok $? "its token replays it, 100 times of 100"
+	# Another character for the fifth site.
+	changed=$(echo "$token" | sed 's/\(.*:....\)./\1A/')
+	check 3 --mutant=has_waiters_unset --replay "$changed" &&
+		grep -q 'step 5: b is at .*, and was at ' "$dir/err"
+	ok $? "a step that was recorded at another site is told: status 3"
 
 	check 1 --mutant=thief_leaves_the_word three_lockers --mode=random --seed=1 --json &&
 		python3 -c 'import json, sys
@@ -204,6 +273,34 @@ assert seen["violation"]["oracle"] == "result" and steps < 100, steps' "$dir/out
 	token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' "$dir/out")
 	check 1 --mutant=thief_leaves_the_word --replay="$token" && grep -q '^result: ' "$dir/out"
 	ok $? "and its token replays it"
+fi
+
+# A task that tries again for ever, while all others have ended: each state is as it should be.
+if [ -x "$RQPI_CHECK_DIR/rqpi-check-vanished_owner_expected" ]; then
+	check 1 --mutant=vanished_owner_expected raw_forged_word &&
+		grep -q ': no way to the end: ' "$dir/out"
+	ok $? "a state from which the end cannot be reached is found"
+	token=$(sed -n 's/.*--replay //p' "$dir/out")
+	check 1 --mutant=vanished_owner_expected --replay "$token" &&
+		grep -q '^no way to the end: ' "$dir/out"
+	ok $? "its token replays it"
+	check 1 --mutant=vanished_owner_expected raw_forged_word --mode=rdfs &&
+		grep -q ': no way to the end: ' "$dir/out"
+	ok $? "and is found with the last choice first"
+	check 0 --mutant=vanished_owner_expected raw_forged_word --mode=bfs
+	ok $? "which no other oracle does"
+fi
+
+# The first violation has as few preemptions as possible.
+if [ -x "$RQPI_CHECK_DIR/rqpi-check-thief_leaves_the_word" ]; then
+	check 1 --mutant=thief_leaves_the_word three_lockers --preemptions=4 --json
+	bound=$(sed -n 's/.*"preemptions":\([0-9]*\).*/\1/p' "$dir/out")
+	[ "${bound:-0}" -gt 0 ] &&
+		check 2 --mutant=thief_leaves_the_word three_lockers --preemptions=$((bound - 1))
+	ok $? "with --preemptions a bug is found with the fewest: ${bound:-none}"
+	check 1 --mutant=thief_leaves_the_word three_lockers --mode=pct --depth=4 --seed=1 &&
+		grep -q 'result: ' "$dir/out"
+	ok $? "--mode=pct finds what takes four events in a certain order"
 fi
 
 echo "1..$number"

@@ -171,7 +171,7 @@ if [ -x "$RQPI_CHECK_DIR/rqpi-check-has_waiters_unset" ]; then
 		assert not re.search(r"https?://|url\(|@import", text)
 		said = " ".join(page.said)
 		for wanted in ("broken: I2 waiters without HAS_WAITERS", "still marked as waiting",
-		               "--mutant has_waiters_unset --replay rqpi1:story_2009:",
+		               "--mutant has_waiters_unset --replay rqpi2:story_2009:",
 		               "102|WAITERS",
 		               "mutex.rt: owner b, waiting: a", "FUTEX_CMP_REQUEUE_PI(seq) = 1"):
 		    assert wanted in said, wanted
