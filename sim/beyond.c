@@ -5,6 +5,7 @@
  *
  * Called by scenarios, and by port_sim.c for the words that are not there. Rules: scenario.h.
  */
+#include "sim/watch.h"
 #include "sim/world.h"
 
 #include <string.h>
@@ -18,6 +19,7 @@ void rqs_when(bool (*holds)(void))
 	t->until = holds;
 	rqs_yield();
 	t->until = NULL;
+	rqs_watch(join, -1); /* it says of the others where they are */
 }
 
 bool rqs_rests(int actor)
@@ -94,6 +96,7 @@ long rqs_abandon(int actor, bool words)
 	rqs_yield();
 	if (!t->deadline || t->status == RQS_ENDED) /* only block() sets one */
 		return rqs_end_call(1);
+	rqs_watch(join, actor);
 	lose_stack(t);
 	ret = rqpi_task_abandon(t->task, words);
 	rqpi_task_exit(t->task);

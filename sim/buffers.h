@@ -12,7 +12,7 @@
 
 #include "sim/world.h"
 
-#define RQS_BUFFERED 8
+#define RQS_BUFFERED 16
 
 struct rqs_buffer {
 	uint64_t count;

@@ -203,6 +203,16 @@ static void join(struct clocks *to, const struct clocks *from)
 		to->of[t] = to->of[t] > from->of[t] ? to->of[t] : from->of[t];
 }
 
+static void join_task(int task)
+{
+	for (int t = 0; me >= 0 && t < LANES; t++) {
+		if (task < 0 || t == task) {
+			join(&known[me], &known[t]);
+			known[t].of[t] += t != me;
+		}
+	}
+}
+
 static void acquire(const void *object)
 {
 	long cell = cell_of(object);
@@ -326,6 +336,7 @@ const struct rqs_watcher rqs_race_watcher = {
     .runs = runs,
     .acquire = acquire,
     .release = release,
+    .join = join_task,
     .load = load,
     .exchange = exchange,
     .reuse = reuse,

@@ -125,6 +125,13 @@ void rqs_gone(const void *memory, size_t bytes);
 /* The same with munmap(2): the engine may still ask for it, and is told that nothing is there. */
 void rqs_unmapped(const void *memory, size_t bytes);
 
+/*
+ * A variable that tasks share without a lock, where nothing has to happen: no place for another
+ * task to come in between, but no race either.
+ */
+#define rqs_peek(variable)	  __atomic_load_n(&(variable), __ATOMIC_ACQUIRE)
+#define rqs_poke(variable, value) __atomic_store_n(&(variable), (value), __ATOMIC_RELEASE)
+
 /* Anything may happen here, and the value is looked at again. */
 uint32_t rqs_read(const uint32_t *p);
 void rqs_write(uint32_t *p, uint32_t value);

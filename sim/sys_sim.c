@@ -365,6 +365,7 @@ void rqs_gone(const void *memory, size_t bytes)
 
 void rqs_unmapped(const void *memory, size_t bytes)
 {
+	rqs_wait_for_stores();
 	rqs_world->gone = memory;
 	rqs_world->gone_bytes = bytes;
 	rqs_world->unmapped = 1;

@@ -19,6 +19,8 @@ struct rqs_watcher {
 	/* What was done before a release of @object comes before what follows this. */
 	void (*acquire)(const void *object);
 	void (*release)(const void *object);
+	/* All that @task has done comes before what follows this; -1: that of all tasks. */
+	void (*join)(int task);
 	/* The kernel has read a word of the program; or read and changed it, in one. */
 	void (*load)(const uint32_t *word);
 	void (*exchange)(uint32_t *word);

@@ -188,7 +188,8 @@ const struct rqs_scenario rqs_robust_wakes = {
 
 static void end_with_one(void)
 {
-	E->e[0] = (struct entry){.next = (uintptr_t)&E->list, .word = RQS_TID};
+	E->e[0].next = (uintptr_t)&E->list;
+	rqs_poke(E->e[0].word, RQS_TID);
 	leave(entry(0), 0, ITS_WORD);
 }
 
@@ -381,7 +382,7 @@ const struct rqs_scenario rqs_robust_pi_owner_ends = {
 
 static void wait_for_flag(void)
 {
-	rqs_claim(!rqs_futex(&P->flag, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) || P->flag,
+	rqs_claim(!rqs_futex(&P->flag, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0) || rqs_peek(P->flag),
 		  "WAIT: 0 or EAGAIN");
 }
 

@@ -377,12 +377,12 @@ const struct rqs_scenario rqs_rt_mutex_lockers = {
 
 static bool it_is_kept(void)
 {
-	return L->step == 1 || L->step == 3;
+	return rqs_peek(L->step) == 1 || rqs_peek(L->step) == 3;
 }
 
 static bool it_may_go_on(void)
 {
-	return L->step == 2 || L->step == 4;
+	return rqs_peek(L->step) == 2 || rqs_peek(L->step) == 4;
 }
 
 /* Kept from running twice: while it has the mutex, and while it is put in the queue. */
@@ -393,15 +393,14 @@ static void be_queued(void)
 
 	rqs_ok(rqs_call(rqpi_rt_mutex_timedlock(ME, &L->m, NULL)));
 	rqs_begin_call();
-	L->step = 1;
+	rqs_poke(L->step, 1);
 	rqs_when(it_may_go_on);
 	(void)rqs_end_call(0);
 	pass();
 	rqs_begin_call();
-	L->step = 3;
+	rqs_poke(L->step, 3);
 	rqs_when(it_may_go_on);
-	ret = L->granted ? 0
-			 : rqpi_rt_mutex_wait_proxy_lock(ME, &L->m, L->for_ever ? NULL : &late);
+	ret = L->granted ? 0 : rqpi_rt_mutex_wait_proxy_lock(ME, &L->m, L->for_ever ? NULL : &late);
 	rqs_claim(!ret || (ret == -ETIMEDOUT && !L->for_ever), "got it, or ETIMEDOUT");
 	if (ret && !rqpi_rt_mutex_cleanup_proxy_lock(ME, &L->m))
 		ret = 0;
@@ -416,12 +415,12 @@ static void queue_it(void)
 
 	rqs_when(it_is_kept);
 	rqs_is(rqs_call(rqpi_rt_mutex_start_proxy_lock(&L->m, task)), -EDEADLK);
-	L->step = 2;
+	rqs_poke(L->step, 2);
 	rqs_when(it_is_kept);
 	ret = rqs_call(rqpi_rt_mutex_start_proxy_lock(&L->m, task));
 	rqs_claim(ret == 0 || ret == 1, "start_proxy_lock: queued, or got it");
 	L->granted = ret == 1;
-	L->step = 4;
+	rqs_poke(L->step, 4);
 }
 
 static void lock_once(void)

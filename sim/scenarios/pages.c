@@ -167,7 +167,7 @@ static void wait_on_a_page(void)
 {
 	long ret = 0;
 
-	while (!P->go && !ret)
+	while (!rqs_peek(P->go) && !ret)
 		ret = rqs_futex(&P->flag, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
 	rqs_claim(!ret || ret == -EAGAIN || ret == -EFAULT, "WAIT: 0, EAGAIN or EFAULT");
 }
@@ -181,7 +181,7 @@ static void work_on_a_page(void)
 	rqs_claim(!ret || ret == -EFAULT, "CMP_REQUEUE: 0 or EFAULT");
 	ret = rqs_futex(&P->seq, FUTEX_WAKE_OP_PRIVATE, 1, NULL, &P->flag, code);
 	rqs_claim(!ret || ret == -EFAULT, "WAKE_OP: 0 or EFAULT");
-	P->go = 1; /* the word has changed, or nobody can wait on it any more */
+	rqs_poke(P->go, 1); /* the word has changed, or nobody can wait on it any more */
 	ret = rqs_futex(&P->flag, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 	rqs_claim(ret == 0 || ret == 1, "WAKE of a private futex does not look at the page");
 }

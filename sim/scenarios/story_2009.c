@@ -23,7 +23,7 @@ static void wait_for_a_time(void)
 	if (ret)
 		return;
 	rqs_claim((rqs_read(&P->mutex) & FUTEX_TID_MASK) == RQS_TID, "it has the mutex");
-	P->served = 1;
+	rqs_poke(P->served, 1);
 	unlock();
 }
 
@@ -34,7 +34,7 @@ static void requeue_and_unlock(void)
 	rqs_claim(P->found >= 0, "CMP_REQUEUE_PI succeeds");
 	unlock();
 	(void)rqs_read(&P->flag); /* the other one may go on here */
-	rqs_claim(!P->served || rqs_runs_as(rqs_me()) == RQPI_PRIO_RT(10),
+	rqs_claim(!rqs_peek(P->served) || rqs_runs_as(rqs_me()) == RQPI_PRIO_RT(10),
 		  "who has given the mutex away runs with its own priority");
 }
 
