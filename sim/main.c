@@ -237,6 +237,8 @@ static bool is_in_suite(const struct rqs_scenario *s, const char *suite)
 		return !strcmp(s->name, rqs_mutant_scenario);
 	if (s->in_order && rqs_store_buffers)
 		return false;
+	if (rqs_watcher && !s->actors[1].fn)
+		return false; /* there is nobody to race with */
 	if (!strcmp(suite, "lot"))
 		return s->by_lot;
 	return !s->by_lot && (!strcmp(suite, "full") || !s->deep);
