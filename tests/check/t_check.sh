@@ -303,5 +303,13 @@ if [ -x "$RQPI_CHECK_DIR/rqpi-check-thief_leaves_the_word" ]; then
 	ok $? "--mode=pct finds what takes four events in a certain order"
 fi
 
+if [ -x "$RQPI_CHECK_DIR/rqpi-check-compared_before_the_fault" ]; then
+	check 1 --mutant=compared_before_the_fault page_away_plain --mode=bfs &&
+		token=$(sed -n 's/.*--replay //p' "$dir/out") && [ "${token#*@a}" != "$token" ] &&
+		check 1 --mutant=compared_before_the_fault --replay="$token" &&
+		check 0 --replay="$token"
+	ok $? "a page that is away is a step of a token; without the bug it does no harm"
+fi
+
 echo "1..$number"
 exit $bad
