@@ -369,7 +369,8 @@ static void lock_as_it_ends(void)
 
 const struct rqs_scenario rqs_robust_pi_owner_ends = {
     .name = "robust_pi_owner_ends",
-    .about = "the owner of a PI futex on its robust list ends, one waits for it, one comes just then",
+    .about =
+	"the owner of a PI futex on its robust list ends, one waits for it, one comes just then",
     .bytes = sizeof(struct program),
     .actors = {{.fn = lock_of_the_dead, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = lock_as_it_ends, .prio = RQPI_PRIO_RT(30)},

@@ -169,6 +169,7 @@ const struct rqs_scenario *const rqs_scenarios[] = {
     &rqs_raw_second_waiter_leaves,
     &rqs_raw_owner_changes,
     &rqs_raw_waiter_changes,
+    &rqs_raw_lock_after_a_trylock,
     &rqs_raw_raised_before_the_broadcast,
     &rqs_raw_raised_before_the_unlock,
     &rqs_raw_broadcast_to_the_free,

@@ -107,6 +107,9 @@ extern const struct rqs_scenario rqs_raw_two_held;
 extern const struct rqs_scenario rqs_raw_second_waiter_leaves;
 extern const struct rqs_scenario rqs_raw_owner_changes;
 extern const struct rqs_scenario rqs_raw_waiter_changes;
+
+/* owners.c: the engine alone */
+extern const struct rqs_scenario rqs_raw_lock_after_a_trylock;
 extern const struct rqs_scenario rqs_raw_raised_before_the_broadcast;
 extern const struct rqs_scenario rqs_raw_raised_before_the_unlock;
 extern const struct rqs_scenario rqs_raw_broadcast_to_the_free;
