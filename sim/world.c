@@ -241,7 +241,7 @@ static void spawn(uint32_t index, const struct rqs_actor *actor)
 /* ---------------------------------------------------------------- what may happen next */
 
 /* It can go on. */
-static bool is_ready(const struct rqs_task *t)
+static inline bool is_ready(const struct rqs_task *t)
 {
 	return t->started && t->status == RQS_READY && (!t->wants || !t->wants->word[0]) &&
 	       (!t->until || t->until());
@@ -255,17 +255,20 @@ static bool is_before(const struct rqs_task *a, const struct rqs_task *b)
 	return a->prio < b->prio;
 }
 
-static bool can_run(const struct rqs_task *t)
+static bool is_most_urgent(const struct rqs_task *t)
 {
-	if (!is_ready(t))
-		return false;
-	for (uint32_t i = 0; rqs_one_cpu && i < rqs_world->n_tasks; i++) {
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
 		const struct rqs_task *other = &rqs_world->tasks[i];
 
 		if (is_ready(other) && is_before(other, t))
 			return false;
 	}
 	return true;
+}
+
+static inline bool can_run(const struct rqs_task *t)
+{
+	return is_ready(t) && (!rqs_one_cpu || is_most_urgent(t));
 }
 
 static inline bool can(const struct rqs_task *t, enum rqs_kind kind)
@@ -345,7 +348,8 @@ static void clear_left(const struct rqs_task *t)
 		memset(t->sp, 0, (size_t)((char *)t->top - (char *)t->sp));
 	if (rqs_listener)
 		memset(floor, 0, (size_t)((char *)t->sp - (char *)floor));
-	memset(at, 0, (size_t)((char *)t->sp - (char *)at));
+	if ((char *)at < (char *)t->sp) /* a switch leaves it at half of one */
+		memset(at, 0, sizeof(uint64_t));
 	while (at - VECTORS >= floor && clean < FRAME_BYTES) {
 		__m128i any;
 
@@ -375,7 +379,8 @@ static void run(struct rqs_task *t)
 	rqs_fiber_switch(&explorer, t->sp);
 	rqs_watch(runs, -1);
 	running = NULL;
-	rqs_places[index] = rqs_place;
+	rqs_places[index].kind = rqs_place.kind; /* one by one, as they were written */
+	rqs_places[index].addr = rqs_place.addr;
 	clear_left(t);
 	if (t->status == RQS_ENDED)
 		t->sp = t->top; /* from wherever it went */
