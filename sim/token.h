@@ -7,18 +7,18 @@
 
 /*
  * The token of @path: version, scenario, "1cpu:" if there is one CPU only, "e2e:" if invariants
- * are not looked at, "buffers:" if there are store buffers, "noend:" if it leads to where no end can
- * be reached, and the choices, run by run. A small letter: so many steps of that task; a capital:
- * its time comes; before a small one: ! a signal comes for it, # it is cancelled, % it is killed,
- * ^ it is there from now on, @ its page is away, = its oldest store reaches the others. Then a
- * character for each step: where the task stood (site.h). The path is played for that, and the
+ * are not looked at, "buffers:" if there are store buffers, "noend:" if it leads to where no end
+ * can be reached, and the choices, run by run. A small letter: so many steps of that task; a
+ * capital: its time comes; before a small one: ! a signal comes for it, # it is cancelled, % it is
+ * killed, ^ it is there from now on, @ its page is away, = its oldest store reaches the others. Then
+ * a character for each step: where the task stood (site.h). The path is played for that, and the
  * machine is in its last state afterwards. The caller frees it.
  */
 char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path *path);
 
 /*
- * The scenario and the path of @token. Those of version 1 are read, too: they have no sites. NULL: it is none, or names a scenario that there is not;
- * @why says so. The caller frees path->choice.
+ * The scenario and the path of @token. Those of version 1 are read, too: they have no sites. NULL:
+ * it is none, or names a scenario that there is not; @why says so. The caller frees path->choice.
  */
 const struct rqs_scenario *rqs_token_read(const char *token, struct rqs_path *path, char *why,
 					  size_t size);

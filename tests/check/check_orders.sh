@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# check_orders.sh RQPI_CHECK quick|suite|compilers - what does not depend on the order of a visit, on where the
-# loader has put the program, or on the day: states, transitions and terminal states. What does not
-# depend on the compiler: the verdict and the terminal states, and where a token leads.
+# check_orders.sh RQPI_CHECK quick|suite|compilers - what does not depend on the order of a visit,
+# on where the loader has put the program, or on the day: states, transitions and terminal states.
+# What does not depend on the compiler: the verdict, the terminal states, and where a token leads.
 #
 # quick: a few scenarios, in all orders and three times; suite: the suite ci, in all orders;
-# compilers: the checker built with gcc and clang at -O0 and -O2, in a temporary directory. Output: TAP. Exit status: 0 all passed, 1 a case failed.
+# compilers: the checker built with gcc and clang at -O0 and -O2, in a temporary directory.
+# Output: TAP. Exit status: 0 all passed, 1 a case failed.
 set -u
 
 program=$1
@@ -42,8 +43,7 @@ visit()
 	name=$1
 	shift
 	"$@" >"$dir/out" 2>&1 || return 1
-	sed -n 's/^\([a-z0-9_]*\)  *[a-z]* \([0-9]*\) states, \([0-9]*\) transitions, \([0-9]*\) terminal,.*: complete$/\1 \2 \3 \4/p' \
-		"$dir/out" >"$dir/$name"
+	awk '/: complete$/ { print $1, $3, $5, $7 }' "$dir/out" >"$dir/$name"
 	[ -s "$dir/$name" ]
 }
 
@@ -101,7 +101,8 @@ compilers()
 		}
 		for level in 0 2; do
 			: >"$dir/counts"
-			build $compiler $level && visit counts "$dir/$compiler-$level/sim/rqpi-check" $some
+			build $compiler $level &&
+				visit counts "$dir/$compiler-$level/sim/rqpi-check" $some
 			ok $? "$compiler -O$level: complete and clean"
 			cut -d ' ' -f 1,4 "$dir/counts" >"$dir/ends"
 			[ -s "$dir/terminals" ] || cp "$dir/ends" "$dir/terminals"
@@ -121,7 +122,7 @@ compilers()
 				times=$((times + 1))
 			done
 			[ $times -eq 100 ]
-			ok $? "$compiler -O$level: the token of the first one replays it, 100 times of 100"
+			ok $? "$compiler -O$level: the first token replays it, 100 times of 100"
 		done
 	done
 }
