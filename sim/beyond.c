@@ -98,7 +98,9 @@ long rqs_abandon(int actor, bool words)
 		return rqs_end_call(1);
 	rqs_watch(join, actor);
 	lose_stack(t);
+	rqs_running()->acts_for = (uint32_t)actor + 1;
 	ret = rqpi_task_abandon(t->task, words);
+	rqs_running()->acts_for = 0;
 	rqpi_task_exit(t->task);
 	rqpi_task_put(t->task);
 	return rqs_end_call(ret);

@@ -64,7 +64,7 @@ static enum by who(bool own, uint32_t to)
 /* What is done for one that has lost its stack it does itself. */
 static bool is_its_own(uint32_t task, uint32_t runs)
 {
-	return task == runs || rqs_world->tasks[task].status == RQS_ENDED;
+	return task == runs || rqs_world->tasks[runs].acts_for == task + 1;
 }
 
 void rqs_coverage_after(uint32_t runs)

@@ -76,6 +76,7 @@ struct rqs_task {
 	uint32_t faults_left;	    /* how often a page may still be away */
 	uint32_t at_page;	    /* about to touch a word, or to bring its page in */
 	uint32_t page_away;	    /* and that will not work */
+	uint32_t acts_for;	    /* rqs_abandon(): for this one, 1 the first */
 	bool (*until)(void);	    /* READY: goes on once this is true; NULL: at once */
 	struct rqs_cleanup *cleanup;
 	struct rqu_self self;

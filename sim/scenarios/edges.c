@@ -124,6 +124,71 @@ const struct rqs_scenario rqs_walk_of_the_lazy = {
     .end = all_are_free,
 };
 
+static bool fourth_rests(void)
+{
+	return rqs_rests(3);
+}
+
+/* Gives way, and waits for something else, where somebody waits already. */
+static void give_way_and_go_elsewhere(void)
+{
+	long ret;
+
+	rqs_when(fourth_rests);
+	ret = lock_in_time(2);
+
+	rqs_claim(!ret || ret == -ETIMEDOUT || ret == -EDEADLK, "got it, ETIMEDOUT or EDEADLK");
+	if (!ret)
+		unlock(2);
+	P->go = 1;
+	rqs_ok(lock(3));
+	unlock(3);
+	unlock(1);
+}
+
+static void lock_third(void)
+{
+	rqs_ok(lock(3));
+	unlock(3);
+}
+
+static void lock_first_then(void)
+{
+	rqs_when(fourth_rests);
+	lock_first();
+}
+
+static bool others_rest(void)
+{
+	return P->go && two_rest() && rqs_rests(3);
+}
+
+static void unlock_second_and_third(void)
+{
+	rqs_when(others_rest);
+	unlock(2);
+	unlock(3);
+}
+
+static void third_owns_two(void)
+{
+	own(1, 1);
+	own(2, 2);
+	own(2, 3);
+}
+
+const struct rqs_scenario rqs_walk_led_astray = {
+    .name = "walk_led_astray",
+    .about = "while a boost is on its way the owner gives up one lock and waits for another",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_first_then, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = give_way_and_go_elsewhere, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = unlock_second_and_third, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = lock_third, .prio = RQPI_PRIO_RT(15)}},
+    .setup = third_owns_two,
+    .end = all_are_free,
+};
+
 /* ---------------------------------------------------------------- chains of three, in order */
 
 /* The first owns 0 and 1 and waits for 2, which the last one owns. */
@@ -324,6 +389,13 @@ const struct rqs_scenario rqs_stolen_by_requeue = {
     .end = all_are_free,
 };
 
+static void wait_for_one_always(void)
+{
+	rqs_ok(rqs_futex(&P->seq, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &P->m[1], 0));
+	rqs_claim((rqs_read(&P->m[1]) & FUTEX_TID_MASK) == RQS_TID, "0: it owns the mutex");
+	unlock(1);
+}
+
 static void unlock_and_requeue_and_tell(void)
 {
 	rqs_when(two_rest);
@@ -344,7 +416,7 @@ const struct rqs_scenario rqs_raised_while_requeued = {
     .bytes = sizeof(struct program),
     .words = edge_words,
     .actors = {{.fn = lock_one, .prio = RQPI_PRIO_RT(10)},
-	       {.fn = wait_for_one, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = wait_for_one_always, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = unlock_and_requeue_and_tell, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = raise_the_requeued, .prio = RQPI_PRIO_RT(50)}},
     .setup = third_owns,
@@ -394,13 +466,6 @@ const struct rqs_scenario rqs_raised_to_the_same = {
 };
 
 /* ---------------------------------------------------------------- requeued in order */
-
-static void wait_for_one_always(void)
-{
-	rqs_ok(rqs_futex(&P->seq, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &P->m[1], 0));
-	rqs_claim((rqs_read(&P->m[1]) & FUTEX_TID_MASK) == RQS_TID, "0: it owns the mutex");
-	unlock(1);
-}
 
 static void wait_three_times(void)
 {
@@ -478,5 +543,98 @@ const struct rqs_scenario rqs_requeued_the_first_only = {
 	       {.fn = wait_for_two, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = requeue_one_and_be_refused, .prio = RQPI_PRIO_RT(20)}},
     .setup = third_owns,
+    .end = all_are_free,
+};
+
+static void wait_for_one_last(void)
+{
+	rqs_when(two_rest);
+	wait_for_one_always();
+}
+
+static void requeue_all_three(void)
+{
+	rqs_when(three_rest);
+	rqs_is(requeue(1, INT_MAX), 3);
+	unlock(1);
+}
+
+static void fourth_owns(void)
+{
+	own(3, 1);
+}
+
+const struct rqs_scenario rqs_requeued_three = {
+    .name = "requeued_three",
+    .about = "three that sleep are requeued at once, and served one after the other",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_one_always, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = wait_for_one_as_well, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = wait_for_one_last, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = requeue_all_three, .prio = RQPI_PRIO_RT(5)}},
+    .setup = fourth_owns,
+    .end = all_are_free,
+};
+
+static void requeue_to_a_free_one(void)
+{
+	rqs_when(first_rests);
+	rqs_is(requeue(1, 0), 1);
+}
+
+static void pass_one(void)
+{
+	rqs_when(first_rests);
+	rqs_ok(lock(1));
+	rqs_enter(&P->room);
+	rqs_leave(&P->room);
+	unlock(1);
+}
+
+const struct rqs_scenario rqs_requeued_into_a_race = {
+    .name = "requeued_into_a_race",
+    .about = "a waiter is requeued to a free PI futex that somebody else locks just then",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_one_always, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = pass_one, .prio = RQPI_PRIO_RT(30)},
+	       {.fn = requeue_to_a_free_one, .prio = RQPI_PRIO_RT(20)}},
+    .end = all_are_free,
+};
+
+/* ---------------------------------------------------------------- interrupted while locking */
+
+/* The old one has the clock of the wall. */
+static void lock_by_the_wall_clock(void)
+{
+	struct timespec late = rqs_someday(0);
+	long ret = rqs_futex(&P->m[1], FUTEX_LOCK_PI_PRIVATE, 0, &late, NULL, 0);
+
+	rqs_claim(!ret || ret == -ETIMEDOUT, "a timed LOCK_PI: got it, or ETIMEDOUT");
+	if (!ret)
+		unlock(1);
+}
+
+static void unlock_one(void)
+{
+	unlock(1);
+}
+
+const struct rqs_scenario rqs_interrupted_locker = {
+    .name = "interrupted_locker",
+    .about = "signal handlers interrupt one that waits for a lock for a time: it never sees them",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_one_in_time, .prio = RQPI_PRIO_RT(10), .signals = 2},
+	       {.fn = unlock_one, .prio = RQPI_PRIO_RT(30)}},
+    .setup = second_owns,
+    .end = all_are_free,
+};
+
+const struct rqs_scenario rqs_interrupted_old_locker = {
+    .name = "interrupted_old_locker",
+    .about = "as interrupted_locker, with LOCK_PI as it was before there was a choice of clocks",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = lock_by_the_wall_clock, .prio = RQPI_PRIO_RT(10), .signals = 2},
+	       {.fn = unlock_one, .prio = RQPI_PRIO_RT(30)}},
+    .setup = second_owns,
     .end = all_are_free,
 };

@@ -358,11 +358,17 @@ static void unlock_behind_and_page_out(void)
 	rqs_set_page(&P->m[1], RQS_PAGE_AWAY);
 }
 
+static bool others_rest(void)
+{
+	return rqs_rests(0) && rqs_rests(3);
+}
+
 static void steal_from_both(void)
 {
 	rqs_when(one_was_unlocked);
 	rqs_ok(wake_and_try_again(FUTEX_LOCK_PI_PRIVATE));
 	rqs_ok(wake_and_try_again(FUTEX_UNLOCK_PI_PRIVATE));
+	rqs_when(others_rest);
 	(void)rqs_futex(&P->m[1], FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 

@@ -344,6 +344,26 @@ static void wait_anew(void)
 	}
 }
 
+static void wait_for_a_bit_and_be_interrupted(void)
+{
+	const struct timespec late = rqs_someday(0);
+	long ret = 0;
+
+	while (!rqs_read(&P->flag) && ret != -EINTR && ret != -ETIMEDOUT)
+		ret = rqs_futex(&P->flag, FUTEX_WAIT_BITSET_PRIVATE, 0, &late, NULL, 1);
+	rqs_claim(!ret || ret == -EAGAIN || ret == -EINTR || ret == -ETIMEDOUT,
+		  "WAIT_BITSET for a time: 0, EAGAIN, EINTR or ETIMEDOUT");
+}
+
+static void wait_anew_for_anything(void)
+{
+	while (!rqs_read(&P->flag)) {
+		long ret = rqs_futex(&P->flag, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+
+		rqs_claim(!ret || ret == -EAGAIN, "WAIT: 0 or EAGAIN");
+	}
+}
+
 static void raise_flag(void)
 {
 	rqs_write(&P->flag, 1);
@@ -358,5 +378,14 @@ const struct rqs_scenario rqs_plain_interrupted = {
     .words = edge_words,
     .actors = {{.fn = wait_and_be_interrupted, .prio = RQPI_PRIO_RT(10), .signals = 1},
 	       {.fn = wait_anew, .prio = RQPI_PRIO_RT(20), .signals = 1},
+	       {.fn = raise_flag, .prio = RQPI_PRIO_RT(30)}},
+};
+
+const struct rqs_scenario rqs_plain_interrupted_bits = {
+    .name = "plain_interrupted_bits",
+    .about = "as plain_interrupted, where the other one of the two waits for a bit",
+    .bytes = sizeof(struct program),
+    .actors = {{.fn = wait_for_a_bit_and_be_interrupted, .prio = RQPI_PRIO_RT(10), .signals = 1},
+	       {.fn = wait_anew_for_anything, .prio = RQPI_PRIO_RT(20), .signals = 1},
 	       {.fn = raise_flag, .prio = RQPI_PRIO_RT(30)}},
 };

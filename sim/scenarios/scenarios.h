@@ -168,6 +168,11 @@ extern const struct rqs_scenario rqs_raised_to_the_same;
 extern const struct rqs_scenario rqs_requeued_again;
 extern const struct rqs_scenario rqs_requeued_together;
 extern const struct rqs_scenario rqs_requeued_the_first_only;
+extern const struct rqs_scenario rqs_walk_led_astray;
+extern const struct rqs_scenario rqs_requeued_three;
+extern const struct rqs_scenario rqs_requeued_into_a_race;
+extern const struct rqs_scenario rqs_interrupted_locker;
+extern const struct rqs_scenario rqs_interrupted_old_locker;
 
 /* inner.c: what an embedder calls himself */
 extern const struct rqs_scenario rqs_tree_one_by_one;
@@ -218,6 +223,7 @@ extern const struct rqs_scenario rqs_unlock_of_a_changing_word;
 extern const struct rqs_scenario rqs_plain_interrupted;
 extern const struct rqs_scenario rqs_stolen_while_it_changes;
 extern const struct rqs_scenario rqs_plain_arithmetic_raced;
+extern const struct rqs_scenario rqs_plain_interrupted_bits;
 
 /* looks.c: looked at while it works, and priorities of all kinds */
 extern const struct rqs_scenario rqs_told_in_words;
