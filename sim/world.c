@@ -214,7 +214,7 @@ static void spawn(uint32_t index, const struct rqs_actor *actor)
 	    .cookie = t,
 	};
 
-	memset(t, 0, sizeof(*t));
+	memset(t, 0, sizeof(*t)); /* a literal would be on this stack first: FRAME_BYTES */
 	t->fn = actor->fn;
 	t->status = actor->forked ? RQS_NONE : RQS_READY;
 	t->prio = actor->prio;

@@ -159,6 +159,9 @@ extern const struct rqs_scenario rqs_walk_of_the_lazy;
 extern const struct rqs_scenario rqs_walk_below_another;
 extern const struct rqs_scenario rqs_raised_below_another;
 extern const struct rqs_scenario rqs_raised_in_a_chain;
+extern const struct rqs_scenario rqs_walk_led_astray;
+
+/* handed.c: locks handed over and not taken yet */
 extern const struct rqs_scenario rqs_handed_to_another;
 extern const struct rqs_scenario rqs_lowered_while_taking;
 extern const struct rqs_scenario rqs_stolen_by_requeue;
@@ -168,7 +171,6 @@ extern const struct rqs_scenario rqs_raised_to_the_same;
 extern const struct rqs_scenario rqs_requeued_again;
 extern const struct rqs_scenario rqs_requeued_together;
 extern const struct rqs_scenario rqs_requeued_the_first_only;
-extern const struct rqs_scenario rqs_walk_led_astray;
 extern const struct rqs_scenario rqs_requeued_three;
 extern const struct rqs_scenario rqs_requeued_into_a_race;
 extern const struct rqs_scenario rqs_interrupted_locker;

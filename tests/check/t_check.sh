@@ -111,7 +111,8 @@ check 0 --list --suite=lot && grep -q '^token_or_cancel ' "$dir/out" &&
 ok $? "--list --suite: only those of the suite"
 
 check 0 two_lockers --coverage && [ "$(count states)" = "$states" ] &&
-	[ "$(count transitions)" = "$transitions" ] && grep -q '^  LOCK_PI  *0  *[1-9]' "$dir/out" &&
+	[ "$(count transitions)" = "$transitions" ] &&
+	grep -q '^  LOCK_PI  *0  *[1-9]' "$dir/out" &&
 	grep -q '^  none  *-> in progress  *by the requeuer  *0$' "$dir/out"
 ok $? "--coverage: results are counted, the states are the same"
 
