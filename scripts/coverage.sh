@@ -3,7 +3,8 @@
 #
 # coverage.sh [OPTION]...: build the checker with gcov's counters, unoptimised, as only then a
 # branch of the source is one of the program, and see what its scenarios reach: coverage.py, which
-# gets the options. Called by `make coverage` and check.sh. Exit status: that of coverage.py, 2 not built.
+# gets the options. Called by `make coverage` and check.sh. Exit status: that of coverage.py, 2 not
+# built.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 
