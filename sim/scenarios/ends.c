@@ -372,6 +372,7 @@ const struct rqs_scenario rqs_robust_pi_owner_ends = {
     .about =
 	"the owner of a PI futex on its robust list ends, one waits for it, one comes just then",
     .bytes = sizeof(struct program),
+    .words = edge_words,
     .actors = {{.fn = lock_of_the_dead, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = lock_as_it_ends, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = end_with_the_listed, .prio = RQPI_PRIO_RT(10)}},

@@ -294,6 +294,7 @@ const struct rqs_scenario rqs_leaver_unmapped = {
     .name = "leaver_unmapped",
     .about = "as leaver_held_up, and the page goes for good while it is held up",
     .bytes = sizeof(struct program),
+    .words = edge_words,
     .actors = {{.fn = lock_if_it_is_there, .prio = RQPI_PRIO_RT(10)},
 	       {.fn = unlock_page_out_and_unmap, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = steal_if_it_is_there, .prio = RQPI_PRIO_RT(30)}},
