@@ -456,4 +456,5 @@ const struct rqs_scenario rqs_rt_mutex_by_proxy_for_ever = {
 	       {.fn = lock_once, .prio = RQPI_PRIO_RT(30)}},
     .setup = make_mutex_for_ever,
     .end = nobody_has_it,
+    .unjudged = true,
 };
