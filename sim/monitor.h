@@ -55,7 +55,7 @@ struct rqs_monitor {
 	uint64_t *strict; /* the same for the strict clause that is looked at; NULL: none */
 	uint32_t n;	  /* tasks */
 	uint32_t words;	  /* of a set */
-	uint32_t lies;	  /* struct rqs_scenario */
+	uint32_t lies;	  /* the words say nothing: struct rqs_scenario */
 	uint32_t behind;  /* on one CPU, urgency.h */
 };
 

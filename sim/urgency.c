@@ -133,6 +133,22 @@ static void remember_equals(int i)
 	}
 }
 
+/* Somebody is about to change its own priority. */
+static bool is_being_changed(int i)
+{
+	for (int j = 0; j < count(); j++) {
+		if (watch(j)->op == RQS_OP_SET_PRIO && watch(j)->first == (uint32_t)i + 1)
+			return true;
+	}
+	return false;
+}
+
+/* The same address is another word in another process. */
+static uint32_t place_in(const struct rqs_task *t, const uint32_t *uaddr)
+{
+	return place_of(uaddr) ^ (rqs_own_memory() && t->space ? 1u << 31 : 0);
+}
+
 static enum rqs_operation operation_of(int op)
 {
 	switch (op & ~(RQPI_FUTEX_PRIVATE | RQPI_FUTEX_CLOCK_REALTIME)) {
@@ -163,11 +179,11 @@ void rqs_urgency_call(const struct rqs_task *t, const uint32_t *uaddr, int op,
 	w->op = (uint8_t)operation_of(op);
 	if (w->op == RQS_OP_NONE)
 		return;
-	w->word = place_of(uaddr);
+	w->word = place_in(t, uaddr);
 	if (w->op == RQS_OP_WAIT_REQUEUE || w->op == RQS_OP_REQUEUE) {
-		w->first = place_of(uaddr);
-		w->word = place_of(uaddr2);
-		w->key = w->own;
+		w->first = place_in(t, uaddr);
+		w->word = place_in(t, uaddr2);
+		w->key = is_being_changed(i) ? CHANGED : w->own;
 	}
 	if (w->op == RQS_OP_LOCK || w->op == RQS_OP_WAIT_REQUEUE)
 		remember_equals(i);
@@ -201,6 +217,7 @@ void rqs_urgency_set_prio(const struct rqs_task *t, const struct rqs_task *targe
 	if (i == NOBODY || j == NOBODY)
 		return;
 	watch(i)->op = RQS_OP_SET_PRIO;
+	watch(i)->first = (uint32_t)j + 1;
 	watch(j)->own = prio;
 	/* On its way into the queue: before, or after? */
 	if (watch(j)->op == RQS_OP_WAIT_REQUEUE && !watch(j)->waiting)
@@ -488,6 +505,20 @@ void rqs_urgency_state(void)
 
 /* ---------------------------------------------------------------- bounded inversion */
 
+/*
+ * Who gives the lock of @word away, has chosen @i, and has not woken it yet. NOBODY as well: it does
+ * run with the priority that @i had when it was chosen, and when @i was raised meanwhile nobody told
+ * it, as it has no lock any more. A kernel switches preemption off there; a port cannot.
+ */
+static int who_wakes(int i, uint32_t word)
+{
+	for (int j = 0; j < count(); j++) {
+		if (is_at_work(j) && watch(j)->word == word)
+			return level(task(j)->prio) > level(watch(i)->own) ? j : NOBODY;
+	}
+	return NOBODY;
+}
+
 /* Who has to run next so that @i gets its lock, NOBODY: who has it waits for something else. */
 static int who_helps(int i, unsigned int *locks)
 {
@@ -500,14 +531,8 @@ static int who_helps(int i, unsigned int *locks)
 		*locks |= 1u << at;
 		if (owner == NOBODY)
 			return NOBODY;
-		/* Chosen, but not woken yet: by whoever gives it away. */
-		if (sleeps_for(owner, word)) {
-			for (int j = 0; j < count(); j++) {
-				if (is_at_work(j) && watch(j)->word == word)
-					return j;
-			}
-			return NOBODY;
-		}
+		if (sleeps_for(owner, word))
+			return who_wakes(owner, word);
 		if (task(owner)->status == RQS_READY)
 			return owner;
 		if (!watch(owner)->word || !sleeps_for(owner, watch(owner)->word))
@@ -515,6 +540,11 @@ static int who_helps(int i, unsigned int *locks)
 		at = owner;
 	}
 	return NOBODY;
+}
+
+static bool could_run(const struct rqs_task *t)
+{
+	return t->started && (!t->until || t->until());
 }
 
 /* Task @i is about to run: does somebody more urgent wait for one that could? */
@@ -529,7 +559,10 @@ static int who_is_behind(int i)
 		    level(priority_due_to(i, 0)) <= level(priority_due_to(j, 0)))
 			continue;
 		helper = who_helps(j, &chain);
-		if (helper == NOBODY || helper == i || !task(helper)->started)
+		if (helper == NOBODY || helper == i || !could_run(task(helper)))
+			continue;
+		/* It has what that one wants in turn, or is about to give it away. */
+		if (are_related(helper, i))
 			continue;
 		/* Whoever is at work on a lock of the chain will be through with it. */
 		for (int k = 0; k < count(); k++) {

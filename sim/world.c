@@ -497,7 +497,7 @@ static void lay_out(const struct rqs_scenario *scenario, uint32_t n_tasks)
 	rqs_world->engine = rqpi_engine_init(rqs_alloc(rqpi_engine_size(buckets), 64), buckets,
 					     &rqs_port, NULL);
 	rqs_world->program = rqs_alloc(scenario->bytes, 64);
-	rqs_monitor_begin(n_tasks, scenario->lies);
+	rqs_monitor_begin(n_tasks, scenario->lies || scenario->own_memory);
 	rqs_spaces_lay_out(scenario);
 	rqs_world->tasks = rqs_alloc((n_tasks + 1) * sizeof(struct rqs_task), 64);
 	rqs_world->used -= (uint32_t)sizeof(struct rqs_task);
