@@ -269,10 +269,10 @@ if [ -x "$RQPI_CHECK_DIR/rqpi-check-has_waiters_unset" ]; then
 		python3 -c 'import json, sys
 seen = json.load(open(sys.argv[1]))
 steps = seen["violation"]["steps"]
-assert seen["violation"]["oracle"] == "result" and steps < 100, steps' "$dir/out"
+assert seen["violation"]["oracle"] == "posix" and steps < 100, steps' "$dir/out"
 	ok $? "what was found by lot is made smaller, and is still by the same oracle"
 	token=$(sed -n 's/.*"token":"\([^"]*\)".*/\1/p' "$dir/out")
-	check 1 --mutant=thief_leaves_the_word --replay="$token" && grep -q '^result: ' "$dir/out"
+	check 1 --mutant=thief_leaves_the_word --replay="$token" && grep -q '^posix: ' "$dir/out"
 	ok $? "and its token replays it"
 fi
 
@@ -300,16 +300,20 @@ if [ -x "$RQPI_CHECK_DIR/rqpi-check-thief_leaves_the_word" ]; then
 		check 2 --mutant=thief_leaves_the_word three_lockers --preemptions=$((bound - 1))
 	ok $? "with --preemptions a bug is found with the fewest: ${bound:-none}"
 	check 1 --mutant=thief_leaves_the_word three_lockers --mode=pct --depth=4 --seed=1 &&
-		grep -q 'result: ' "$dir/out"
+		grep -q 'posix: ' "$dir/out"
 	ok $? "--mode=pct finds what takes four events in a certain order"
 fi
 
 if [ -x "$RQPI_CHECK_DIR/rqpi-check-compared_before_the_fault" ]; then
 	check 1 --mutant=compared_before_the_fault page_away_plain --mode=bfs &&
 		token=$(sed -n 's/.*--replay //p' "$dir/out") && [ "${token#*@a}" != "$token" ] &&
-		check 1 --mutant=compared_before_the_fault --replay="$token" &&
-		check 0 --replay="$token"
-	ok $? "a page that is away is a step of a token; without the bug it does no harm"
+		check 1 --mutant=compared_before_the_fault --replay="$token"
+	ok $? "a page that is away is a step of a token"
+	check 3 --replay="$token" && grep -q ', and was at ' "$dir/err"
+	ok $? "other code, where a task stands somewhere else on the way, is refused: status 3"
+	steps=${token#rqpi2}
+	check 0 --replay="rqpi1${steps%:*}"
+	ok $? "the steps alone can be played on it; without the bug they do no harm"
 fi
 
 echo "1..$number"
