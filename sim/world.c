@@ -184,7 +184,7 @@ void rqs_end_task(void)
 	rqs_wait_for_stores();
 	rqs_monitor_ended();
 	rqs_urgency_exit(t);
-	t->in_kernel = 1;
+	t->in_kernel = RQS_ENDING;
 	rqpi_task_exit(t->task);
 	rqpi_task_put(t->task);
 	t->status = RQS_ENDED;
@@ -285,7 +285,8 @@ static inline bool can(const struct rqs_task *t, enum rqs_kind kind)
 	case RQS_TIMER:
 		return t->status == RQS_ASLEEP && t->deadline != RQPI_FOREVER;
 	case RQS_SIGNAL: /* a handler between two instructions changes nothing */
-		return t->signals_left && !t->interrupted && t->in_kernel;
+		return t->signals_left && !t->interrupted && t->in_kernel &&
+		       t->in_kernel != RQS_ENDING;
 	case RQS_CANCEL: /* nor does it matter since when one is pending */
 		return t->cancel == RQS_CANCEL_MAY && !t->cancel_off &&
 		       (t->cancel_point || t->cancel_async) && t->status != RQS_ENDED;
