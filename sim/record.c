@@ -206,8 +206,9 @@ static void add_point(struct rqs_recorder *r, struct rqs_step *step)
 		add_line(step, RQS_LINE_POINT, NULL, "%s", text);
 	} else {
 		add_line(step, RQS_LINE_POINT, NULL, "%s",
-			 place->kind == RQS_AT_NOTHING ? "begins" : "goes on");
+			 r->begun[step->choice.task] ? "goes on" : "begins");
 	}
+	r->begun[step->choice.task] = true;
 }
 
 static void add_kind(struct rqs_step *step)
@@ -462,6 +463,7 @@ static void look_at_sleepers(struct rqs_recorder *r)
 			continue;
 		call_text(&notes[i].event, r->call[task], sizeof(r->call[task]));
 		r->next[task].kind = RQS_AT_SLEEP;
+		r->begun[task] = true;
 	}
 }
 

@@ -22,7 +22,8 @@ struct rqs_recorder {
 	struct rqs_watched_memory region[2];
 	struct rqs_place next[RQS_TASKS]; /* what each task is about to do */
 	char call[RQS_TASKS][128];	  /* the futex operation it is in */
-	uint32_t status[RQS_TASKS];	  /* before the step */
+	bool begun[RQS_TASKS];
+	uint32_t status[RQS_TASKS]; /* before the step */
 	int32_t prio[RQS_TASKS];
 	uint64_t place_value; /* before the step, of what it is about to touch */
 	bool was_locked;
