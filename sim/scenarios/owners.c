@@ -242,6 +242,7 @@ const struct rqs_scenario rqs_rt_lockers = {
 	       {.fn = lock_rt, .prio = RQPI_PRIO_RT(20)},
 	       {.fn = lock_rt_in_time, .prio = RQPI_PRIO_RT(30)}},
     .setup = make_rt,
+    .unjudged = true,
 };
 
 /* ---------------------------------------------------------------- a robust futex without PI */
