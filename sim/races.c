@@ -74,9 +74,7 @@ static bool is_in(uintptr_t addr, const void *memory, size_t bytes)
 
 static bool is_programs(uintptr_t addr)
 {
-	const struct rqs_world *w = rqs_world;
-
-	return is_in(addr, w->program, (size_t)((char *)w->tasks - (char *)w->program));
+	return is_in(addr, rqs_world->program, rqs_program_bytes());
 }
 
 /* The cell of @addr, -1: nobody shares it. */
@@ -193,6 +191,31 @@ void rqs_race_access(const volatile void *addr, size_t bytes, enum rqs_way way, 
 	last = cell_of((const volatile char *)addr + bytes - 1);
 	for (uintptr_t at = (uintptr_t)addr; cell <= last; cell++, at += WORD)
 		look(cell, at, way, (uintptr_t)pc - 1);
+}
+
+/* In the arena, and neither the engine's nor the program's. */
+static bool is_machines(uintptr_t addr)
+{
+	const struct rqs_world *w = rqs_world;
+	const char *end = (const char *)w->program + rqs_program_bytes();
+
+	if (!is_in(addr, w, w->used) ||
+	    is_in(addr, w->engine, (size_t)(end - (const char *)w->engine)))
+		return false;
+	for (uint32_t i = 0; i < w->n_tasks; i++) {
+		const struct rqs_task *t = &w->tasks[i];
+
+		if (is_in(addr, t->storage, sizeof(t->storage)) ||
+		    is_in(addr, t->pi_state, sizeof(t->pi_state)))
+			return false;
+	}
+	return true;
+}
+
+void rqs_race_copy(const volatile void *addr, size_t bytes, enum rqs_way way, const void *pc)
+{
+	if (me >= 0 && !is_machines((uintptr_t)addr))
+		rqs_race_access(addr, bytes, way, pc);
 }
 
 /* ---------------------------------------------------------------- edges */

@@ -79,16 +79,16 @@ static void copy_down(void *to, const void *from, size_t bytes)
 
 void *memcpy(void *to, const void *from, size_t bytes)
 {
-	rqs_race_access(from, bytes, RQS_READ, HERE);
-	rqs_race_access(to, bytes, RQS_WRITE, HERE);
+	rqs_race_copy(from, bytes, RQS_READ, HERE);
+	rqs_race_copy(to, bytes, RQS_WRITE, HERE);
 	copy_up(to, from, bytes);
 	return to;
 }
 
 void *memmove(void *to, const void *from, size_t bytes)
 {
-	rqs_race_access(from, bytes, RQS_READ, HERE);
-	rqs_race_access(to, bytes, RQS_WRITE, HERE);
+	rqs_race_copy(from, bytes, RQS_READ, HERE);
+	rqs_race_copy(to, bytes, RQS_WRITE, HERE);
 	if ((uintptr_t)to - (uintptr_t)from >= bytes)
 		copy_up(to, from, bytes);
 	else
@@ -100,7 +100,7 @@ void *memset(void *to, int byte, size_t bytes)
 {
 	void *at = to;
 
-	rqs_race_access(to, bytes, RQS_WRITE, HERE);
+	rqs_race_copy(to, bytes, RQS_WRITE, HERE);
 	__asm__ volatile("rep stosb" : "+D"(at), "+c"(bytes) : "a"(byte) : "memory");
 	return to;
 }

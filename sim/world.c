@@ -427,9 +427,7 @@ bool rqs_take(struct rqs_choice choice)
 			rqs_wake_task(t);
 		break;
 	case RQS_FLUSH:
-		rqs_switch_space(t);
 		rqs_flush(t);
-		rqs_switch_space(t);
 		break;
 	case RQS_FAULT:
 		t->faults_left--;
@@ -461,6 +459,11 @@ int rqs_world_open(void)
 		return -1;
 	memcpy(marked_at_first, rqs_state_begin, rqs_marked_bytes());
 	return catch_faults();
+}
+
+size_t rqs_program_bytes(void)
+{
+	return playing->bytes;
 }
 
 void rqs_world_memory(struct rqs_memory *arena, struct rqs_memory *marked)

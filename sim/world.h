@@ -187,6 +187,7 @@ struct rqs_memory {
 	char *base;
 	size_t bytes;
 };
+size_t rqs_program_bytes(void);
 void rqs_world_memory(struct rqs_memory *arena, struct rqs_memory *marked);
 
 /* The state in which @scenario begins. False: setting up has violated something. */

@@ -277,7 +277,7 @@ static void lock_plain(void)
 static void unlock_plain(void)
 {
 	rqs_write(&R->word, 0);
-	(void)rqs_read(&R->served); /* it may be killed here */
+	(void)rqs_read(&R->word); /* it may be killed here */
 	rqs_claim(rqs_futex(&R->word, FUTEX_WAKE, 1, NULL, NULL, 0) >= 0, "WAKE succeeds");
 }
 
