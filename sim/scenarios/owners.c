@@ -197,7 +197,6 @@ const struct rqs_scenario rqs_raw_requeuer_killed = {
 	       {.fn = wait_in_time, .prio = RQPI_PRIO_RT(30)},
 	       {.fn = broadcast_and_be_killed, .prio = RQPI_PRIO_RT(10), .may_be_killed = true}},
     .setup = third_owns,
-    .deep = true,
 };
 
 /* ---------------------------------------------------------------- of the host */
