@@ -78,6 +78,15 @@ static bool check_engine(const struct rqs_scenario *scenario)
 	return !rqs_violation.found;
 }
 
+bool rqs_world_ended(void)
+{
+	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
+		if (rqs_world->tasks[i].status != RQS_ENDED)
+			return false;
+	}
+	return true;
+}
+
 static void describe(char *text, size_t size)
 {
 	size_t n = 0;

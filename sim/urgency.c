@@ -506,9 +506,9 @@ void rqs_urgency_state(void)
 /* ---------------------------------------------------------------- bounded inversion */
 
 /*
- * Who gives the lock of @word away, has chosen @i, and has not woken it yet. NOBODY as well: it does
- * run with the priority that @i had when it was chosen, and when @i was raised meanwhile nobody told
- * it, as it has no lock any more. A kernel switches preemption off there; a port cannot.
+ * Who gives the lock of @word away, has chosen @i, and has not woken it yet. It runs with the
+ * priority that @i had when it was chosen: when @i was raised meanwhile nobody told it, and so it
+ * is NOBODY. A kernel switches preemption off there; a port cannot.
  */
 static int who_wakes(int i, uint32_t word)
 {

@@ -541,12 +541,3 @@ bool rqs_world_begin(const struct rqs_scenario *scenario)
 	rqs_watch(begin);
 	return !rqs_violation.found;
 }
-
-bool rqs_world_ended(void)
-{
-	for (uint32_t i = 0; i < rqs_world->n_tasks; i++) {
-		if (rqs_world->tasks[i].status != RQS_ENDED)
-			return false;
-	}
-	return true;
-}
