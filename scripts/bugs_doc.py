@@ -146,14 +146,20 @@ def compiler_of(build):
 
 
 def update(build):
-    rows, sections = [], []
+    rows, sections, lost = [], [], []
     head = HEAD.format(compiler=compiler_of(build))
     for name, source, patch in mutants():
         program = os.path.join(build, "sim", f"rqpi-check-{name}")
-        row, lines = section(name, source, patch, program)
+        try:
+            row, lines = section(name, source, patch, program)
+        except ValueError as error:
+            lost.append(str(error))
+            continue
         rows.append(row)
         sections += lines
         print(f"{name}: {row.split('|')[-3].strip()} steps", flush=True)
+    if lost:
+        raise ValueError("\n".join(lost))
     table = ["| bug | known from | found in | steps | by |", "| --- | --- | --- | --- | --- |"]
     with open(os.path.join(tree.ROOT, DOCUMENT), "w", encoding="utf-8") as stream:
         stream.write(head)
