@@ -10,9 +10,9 @@
  * are not looked at, "buffers:" if there are store buffers, "noend:" if it leads to where no end
  * can be reached, and the choices, run by run. A small letter: so many steps of that task; a
  * capital: its time comes; before a small one: ! a signal comes for it, # it is cancelled, % it is
- * killed, ^ it is there from now on, @ its page is away, = its oldest store reaches the others. Then
- * a character for each step: where the task stood (site.h). The path is played for that, and the
- * machine is in its last state afterwards. The caller frees it.
+ * killed, ^ it is there from now on, @ its page is away, = its oldest store reaches the others.
+ * Then a character for each step: where the task stood (site.h). The path is played for that, and
+ * the machine is in its last state afterwards. The caller frees it.
  */
 char *rqs_token_make(const struct rqs_scenario *scenario, const struct rqs_path *path);
 

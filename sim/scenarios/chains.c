@@ -12,9 +12,12 @@ struct chain {
 #define C RQS_PROGRAM(struct chain)
 
 static const struct rqs_word chain_words[] = {
-    RQS_WORD(struct chain, lock[0], RQS_PI_FUTEX), RQS_WORD(struct chain, lock[1], RQS_PI_FUTEX),
-    RQS_WORD(struct chain, lock[2], RQS_PI_FUTEX), RQS_WORD(struct chain, lock[3], RQS_PI_FUTEX),
-    RQS_WORD(struct chain, lock[4], RQS_PI_FUTEX), RQS_WORD(struct chain, told, RQS_NUMBER),
+    RQS_WORD(struct chain, lock[0], RQS_PI_FUTEX),
+    RQS_WORD(struct chain, lock[1], RQS_PI_FUTEX),
+    RQS_WORD(struct chain, lock[2], RQS_PI_FUTEX),
+    RQS_WORD(struct chain, lock[3], RQS_PI_FUTEX),
+    RQS_WORD(struct chain, lock[4], RQS_PI_FUTEX),
+    RQS_WORD(struct chain, told, RQS_NUMBER),
     {NULL, 0, RQS_NUMBER},
 };
 
