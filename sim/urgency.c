@@ -15,7 +15,7 @@
 #include "sim/scenario.h"
 #include "sim/world.h"
 
-enum { TID_MASK = 0x3fffffff, CHANGED = INT32_MIN, NOBODY = -1 };
+enum { TID_MASK = 0x3fffffff, NOBODY = -1 };
 
 /*
  * On one CPU, while somebody more urgent waits for a lock and whoever has that could run: in user
@@ -114,6 +114,12 @@ static void lose_place(int i)
 		clear_bit(&watch(j)->before, i);
 }
 
+/* In the queue of a futex the own priority of each counts as it was when it came. Is it as now? */
+static bool is_comparable(int i, int j)
+{
+	return !watch(i)->changed && !watch(j)->changed;
+}
+
 /* Those as urgent as @i that wait where it comes to. */
 static void remember_equals(int i)
 {
@@ -122,8 +128,8 @@ static void remember_equals(int i)
 	w->before = 0;
 	for (int j = 0; j < count(); j++) {
 		bool same = w->op == RQS_OP_WAIT_REQUEUE && !w->moved
-				? waits_on_first(j, w->first) && w->key != CHANGED &&
-				      level(watch(j)->key) == level(w->key)
+				? waits_on_first(j, w->first) && is_comparable(i, j) &&
+				      level(watch(j)->own) == level(w->own)
 				: waits_for_word(j, w->word) &&
 				      level(task(j)->prio) == level(task(i)->prio);
 
@@ -131,16 +137,6 @@ static void remember_equals(int i)
 		if (j != i && same && task(i)->prio != RQPI_PRIO_DEADLINE)
 			set_bit(&w->before, j);
 	}
-}
-
-/* Somebody is about to change its own priority. */
-static bool is_being_changed(int i)
-{
-	for (int j = 0; j < count(); j++) {
-		if (watch(j)->op == RQS_OP_SET_PRIO && watch(j)->first == (uint32_t)i + 1)
-			return true;
-	}
-	return false;
 }
 
 /* The same address is another word in another process. */
@@ -183,7 +179,6 @@ void rqs_urgency_call(const struct rqs_task *t, const uint32_t *uaddr, int op,
 	if (w->op == RQS_OP_WAIT_REQUEUE || w->op == RQS_OP_REQUEUE) {
 		w->first = place_in(t, uaddr);
 		w->word = place_in(t, uaddr2);
-		w->key = is_being_changed(i) ? CHANGED : w->own;
 	}
 	if (w->op == RQS_OP_LOCK || w->op == RQS_OP_WAIT_REQUEUE)
 		remember_equals(i);
@@ -196,7 +191,7 @@ void rqs_urgency_return(const struct rqs_task *t)
 	if (i == NOBODY)
 		return;
 	lose_place(i);
-	*watch(i) = (struct rqs_urgency){.own = watch(i)->own};
+	*watch(i) = (struct rqs_urgency){.own = watch(i)->own, .changed = watch(i)->changed};
 }
 
 void rqs_urgency_exit(const struct rqs_task *t)
@@ -217,11 +212,8 @@ void rqs_urgency_set_prio(const struct rqs_task *t, const struct rqs_task *targe
 	if (i == NOBODY || j == NOBODY)
 		return;
 	watch(i)->op = RQS_OP_SET_PRIO;
-	watch(i)->first = (uint32_t)j + 1;
 	watch(j)->own = prio;
-	/* On its way into the queue: before, or after? */
-	if (watch(j)->op == RQS_OP_WAIT_REQUEUE && !watch(j)->waiting)
-		watch(j)->key = CHANGED;
+	watch(j)->changed = 1;
 }
 
 void rqs_urgency_sleep(const struct rqs_task *t, bool interruptible)
@@ -298,8 +290,7 @@ static void check_found(int i, uint32_t first)
 	for (int j = 0; j < count(); j++) {
 		if (j == i || !waits_on_first(j, first))
 			continue;
-		if (watch(j)->key != CHANGED && watch(i)->key != CHANGED &&
-		    level(watch(j)->key) < level(watch(i)->key))
+		if (is_comparable(i, j) && level(watch(j)->own) < level(watch(i)->own))
 			rqs_fail("wake order",
 				 "%c is released, and %c, which waits, is more urgent",
 				 rqs_name(task(i)), rqs_name(task(j)));

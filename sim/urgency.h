@@ -32,9 +32,9 @@ enum rqs_operation {
 /* One task, and the call of the engine that it is in. Addresses as distances, as in monitor.h. */
 struct rqs_urgency {
 	int32_t own;	 /* its own priority */
-	int32_t key;	 /* WAIT_REQUEUE: the same when it came; INT32_MIN: it changed just then */
 	uint32_t word;	 /* the PI futex that it wants, gives, or is requeued to */
-	uint32_t first;	 /* WAIT_REQUEUE, REQUEUE: the first word; SET_PRIO: whose, and 1 */
+	uint32_t first;	 /* WAIT_REQUEUE, REQUEUE: the first word */
+	uint8_t changed; /* its own priority is not what it began with */
 	uint8_t op;	 /* enum rqs_operation */
 	uint8_t waiting; /* it went to sleep, so it is in the queue, and does not give up */
 	uint8_t moved;	 /* WAIT_REQUEUE: to the second word */
