@@ -33,14 +33,15 @@ static bool is_at_rest(void)
 }
 
 /*
- * A task that is in no operation on a futex, NULL: all are. With it the words are looked at, too.
+ * A task that is in no operation, NULL: all are. With it the words are looked at, too. (Who ends is in
+ * one: it may wait for its own exit_lock.)
  */
 static const struct rqs_task *idle_task(const struct rqs_scenario *scenario)
 {
 	for (uint32_t i = 0; i < rqs_world->n_tasks && !scenario->lies; i++) {
 		const struct rqs_task *t = &rqs_world->tasks[i];
 
-		if (t->status == RQS_READY && (!t->in_kernel || t->in_kernel == RQS_ENDING))
+		if (t->status == RQS_READY && !t->in_kernel)
 			return t;
 	}
 	return NULL;

@@ -85,7 +85,7 @@ struct rqs_task {
 	_Alignas(64) unsigned char storage[RQPI_TASK_BYTES];
 };
 
-#define RQS_ENDING 2u /* in_kernel, and will not come back: in no operation on a futex */
+#define RQS_ENDING 2u /* in_kernel, and will not come back */
 
 enum rqs_cancel { RQS_CANCEL_NEVER, RQS_CANCEL_MAY, RQS_CANCEL_PENDING, RQS_CANCEL_ACTED };
 
