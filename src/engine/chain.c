@@ -36,11 +36,6 @@ struct turn {
 	bool done;
 };
 
-static struct rqk_rt_mutex *blocked_on_lock(const struct rqpi_task *task)
-{
-	return task->blocked_on ? task->blocked_on->lock : NULL;
-}
-
 /* Step 2. True: stop. */
 static bool must_stop(struct turn *t) RQK_REQUIRES(t->task->pi_lock)
 {
@@ -48,8 +43,8 @@ static bool must_stop(struct turn *t) RQK_REQUIRES(t->task->pi_lock)
 	struct rqpi_task *task = t->task;
 
 	t->waiter = task->blocked_on;
-	/* It is no longer blocked, or on another lock: whoever did that has done our work. */
-	if (!t->waiter || t->waiter->lock != w->next_lock)
+	/* It is no longer blocked, or has come anew: whoever did that has done our work. */
+	if (!t->waiter || t->waiter->lock != w->next.lock || t->waiter->times != w->next.times)
 		return true;
 	/* The reason for the walk has gone: it has the lock already, or is about to. */
 	if (w->orig_waiter && !rqk_rt_owner(w->orig_lock))
@@ -134,13 +129,13 @@ static RQK_UNCHECKED void go_to_owner(struct turn *t, struct rqk_waiter *old_top
 	rqk_lock(e, &owner->pi_lock);
 	if (t->sort)
 		inherit_anew(t, owner, old_top);
-	w->next_lock = blocked_on_lock(owner);
+	w->next = rqk_blocked_on(owner);
 	rqk_unlock(e, &owner->pi_lock);
 	rqk_unlock(e, &t->lock->wait_lock);
 	t->task = owner;
 	t->came_from = top;
 	/* Sorting below the top changes nothing further on. */
-	if (!w->next_lock || (!w->detect && t->waiter != top && t->waiter != old_top))
+	if (!w->next.lock || (!w->detect && t->waiter != top && t->waiter != old_top))
 		t->done = true;
 }
 

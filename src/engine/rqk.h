@@ -96,6 +96,16 @@ struct rqk_waiter {
 	struct rqpi_prio prio;	   /* (w)(p of the task) sort key */
 	struct rqb_node pi;	   /* (p) of the lock's owner: in its pi_waiters, if top waiter */
 	struct rqpi_prio pi_prio;  /* (p) of the lock's owner: the same, as its tree has it */
+	uint32_t times;		   /* (p of the task) how often it has blocked */
+};
+
+/*
+ * What a task is blocked on, to tell later whether it has been away from there. The lock alone does
+ * not tell: its memory, a PI state, may serve another futex by then, and the task have come for that.
+ */
+struct rqk_blocked {
+	struct rqk_rt_mutex *lock; /* NULL: on none */
+	uint32_t times;
 };
 
 /* ---------------------------------------------------------------- futexes */
@@ -349,6 +359,13 @@ static inline struct rqpi_task *rqk_q_task(struct rqk_futex_q *q)
 
 void rqk_rt_mutex_init(struct rqk_rt_mutex *lock, struct rqpi_task *owner);
 
+static inline struct rqk_blocked rqk_blocked_on(const struct rqpi_task *task)
+    RQK_REQUIRES(task->pi_lock)
+{
+	return (struct rqk_blocked){task->blocked_on ? task->blocked_on->lock : NULL,
+				    task->waiter.times};
+}
+
 static inline struct rqpi_task *rqk_rt_owner(const struct rqk_rt_mutex *lock)
 {
 	return (struct rqpi_task *)(rqb_load_bits(&lock->owner) & ~RQK_HAS_WAITERS);
@@ -440,7 +457,7 @@ struct rqk_walk {
 	struct rqpi_task *task;		/* where it starts, with a reference that the walk drops */
 	bool detect;			/* go on to the end, and answer -EDEADLK for a cycle */
 	struct rqk_rt_mutex *orig_lock; /* what is to be locked, or was left */
-	struct rqk_rt_mutex *next_lock; /* what @task was blocked on */
+	struct rqk_blocked next;	/* what @task was blocked on */
 	struct rqk_waiter *orig_waiter; /* whose blocking is the reason, or NULL */
 	struct rqpi_task *top_task;	/* whose blocking is the reason */
 	struct rqk_wakes *wakes;

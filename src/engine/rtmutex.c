@@ -148,11 +148,6 @@ static void inherit(struct rqpi_task *owner, struct rqk_waiter *old, struct rqk_
 	rqk_apply_prio(owner);
 }
 
-static struct rqk_rt_mutex *blocked_on_lock(const struct rqpi_task *task)
-{
-	return task->blocked_on ? task->blocked_on->lock : NULL;
-}
-
 static void enqueue_task(struct rqk_rt_mutex *lock, struct rqpi_task *task)
     RQK_REQUIRES(lock->wait_lock)
 {
@@ -161,6 +156,7 @@ static void enqueue_task(struct rqk_rt_mutex *lock, struct rqpi_task *task)
 	rqk_lock(task->engine, &task->pi_lock);
 	waiter->task = task;
 	waiter->lock = lock;
+	waiter->times++;
 	waiter->prio = task->eff;
 	rqk_enqueue(lock, waiter);
 	task->blocked_on = waiter;
@@ -178,7 +174,7 @@ static int blocks_on(struct rqpi_task *self, struct rqk_rt_mutex *lock, struct r
 	struct rqpi_engine *e = task->engine;
 	struct rqpi_task *owner = rqk_rt_owner(lock);
 	struct rqk_waiter *old = rqk_rt_top(lock);
-	struct rqk_rt_mutex *next_lock;
+	struct rqk_blocked next;
 	struct rqk_walk walk;
 	int ret;
 
@@ -190,9 +186,9 @@ static int blocks_on(struct rqpi_task *self, struct rqk_rt_mutex *lock, struct r
 	rqk_lock(e, &owner->pi_lock);
 	if (rqk_rt_top(lock) == &task->waiter)
 		inherit(owner, old, &task->waiter);
-	next_lock = blocked_on_lock(owner);
+	next = rqk_blocked_on(owner);
 	rqk_unlock(e, &owner->pi_lock);
-	if (!next_lock)
+	if (!next.lock)
 		return 0;
 	rqpi_task_get(owner); /* it owns a lock that we have: it is there; the walk drops this */
 	walk = (struct rqk_walk){
@@ -200,7 +196,7 @@ static int blocks_on(struct rqpi_task *self, struct rqk_rt_mutex *lock, struct r
 	    .task = owner,
 	    .detect = true,
 	    .orig_lock = lock,
-	    .next_lock = next_lock,
+	    .next = next,
 	    .orig_waiter = &task->waiter,
 	    .top_task = task,
 	    .wakes = wakes,
@@ -254,7 +250,7 @@ void rqk_remove_waiter(struct rqpi_task *self, struct rqk_rt_mutex *lock, struct
 	struct rqpi_engine *e = self->engine;
 	struct rqpi_task *owner = rqk_rt_owner(lock);
 	bool was_top = rqk_rt_top(lock) == waiter;
-	struct rqk_rt_mutex *next_lock = NULL;
+	struct rqk_blocked next = {NULL, 0};
 	struct rqk_walk walk;
 
 	if (!rqb_node_linked(&waiter->tree)) {
@@ -274,18 +270,18 @@ void rqk_remove_waiter(struct rqpi_task *self, struct rqk_rt_mutex *lock, struct
 			rqk_enqueue_pi(owner, rqk_rt_top(lock));
 		rqk_adjust_prio(owner);
 		rqk_apply_prio(owner);
-		next_lock = blocked_on_lock(owner);
+		next = rqk_blocked_on(owner);
 		rqk_unlock(e, &owner->pi_lock);
 	}
 	clear_flag(lock);
-	if (!next_lock)
+	if (!next.lock)
 		return;
 	rqpi_task_get(owner);
 	walk = (struct rqk_walk){
 	    .self = self,
 	    .task = owner,
 	    .orig_lock = lock,
-	    .next_lock = next_lock,
+	    .next = next,
 	    .top_task = task,
 	    .wakes = wakes,
 	};

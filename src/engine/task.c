@@ -162,9 +162,9 @@ void rqpi_task_set_prio(struct rqpi_task *task, const struct rqpi_prio *prio)
 	waiter = task->blocked_on;
 	/* An equal priority keeps its place in the queue. */
 	if (waiter && !rqk_prio_equal(&waiter->prio, &task->eff))
-		walk.next_lock = waiter->lock;
+		walk.next = rqk_blocked_on(task);
 	rqk_unlock(e, &task->pi_lock);
-	if (!walk.next_lock)
+	if (!walk.next.lock)
 		return;
 	rqpi_task_get(task);
 	(void)rqk_adjust_prio_chain(&walk);
