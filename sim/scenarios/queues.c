@@ -184,7 +184,7 @@ static void unlock_what_is_not_its_own(void)
 	rqs_is(rqs_futex(&P->m[1], FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), -EINVAL);
 	rqs_write(&P->m[1], FUTEX_WAITERS);
 	rqs_is(rqs_futex(&P->m[1], FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), -EINVAL);
-	rqs_write(&P->m[1], word);
+	(void)rqb_xchg(&P->m[1], word); /* it is there before go is */
 	P->go = 1;
 }
 
@@ -226,7 +226,7 @@ static void write_another(void)
 	rqs_when(first_rests);
 	word = rqs_read(&P->m[1]);
 	rqs_write(&P->m[1], word ^ 0x1000);
-	rqs_write(&P->m[1], word);
+	(void)rqb_xchg(&P->m[1], word);
 	P->go = 1;
 }
 
