@@ -50,6 +50,8 @@ const struct rqs_scenario *const rqs_scenarios[] = {
     &rqs_litmus_one_word,
     &rqs_litmus_wake_up_saved,
     &rqs_signal_meets_the_next_wait,
+    &rqs_plain_wait_twice,
+    &rqs_plain_wait_then_granted,
     &rqs_plain_wait_raised,
     &rqs_refused_operations,
     &rqs_refused_times,

@@ -70,6 +70,62 @@ static void wake_one(uint32_t *word)
 		  "FUTEX_WAKE succeeds");
 }
 
+static void wait_for_flag_and_seq(void)
+{
+	wait_for(&P->flag);
+	wait_for(&P->seq);
+}
+
+static void wake_flag(void)
+{
+	wake_one(&P->flag);
+}
+
+static void wake_seq(void)
+{
+	wake_one(&P->seq);
+}
+
+const struct rqs_scenario rqs_plain_wait_twice = {
+    .name = "plain_wait_twice",
+    .about = "the engine alone: one waits for two words in turn, each is set by somebody else",
+    .bytes = sizeof(struct program),
+    .buckets = 16,
+    .actors = {{.fn = wait_for_flag_and_seq, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wake_flag, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = wake_seq, .prio = RQPI_PRIO_RT(30)}},
+};
+
+/* The second time it is moved by a requeue, which grants it the mutex. */
+static void wait_for_flag_and_be_granted(void)
+{
+	long ret;
+
+	wait_for(&P->flag);
+	ret = rqs_futex(&P->seq, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &P->mutex, 0);
+	rqs_claim(!ret || ret == -EAGAIN, "WAIT_REQUEUE_PI returns 0 or EAGAIN");
+	if (!ret)
+		unlock();
+}
+
+static void requeue_one(void)
+{
+	rqs_write(&P->seq, 1);
+	rqs_claim(rqs_futex(&P->seq, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &P->mutex, 1) >= 0,
+		  "CMP_REQUEUE_PI succeeds");
+}
+
+const struct rqs_scenario rqs_plain_wait_then_granted = {
+    .name = "plain_wait_then_granted",
+    .about = "the engine alone: one waits for a word, and then to be requeued to a free mutex",
+    .bytes = sizeof(struct program),
+    .buckets = 16,
+    .actors = {{.fn = wait_for_flag_and_be_granted, .prio = RQPI_PRIO_RT(20)},
+	       {.fn = wake_flag, .prio = RQPI_PRIO_RT(10)},
+	       {.fn = requeue_one, .prio = RQPI_PRIO_RT(30)}},
+    .end = mutex_is_free,
+};
+
 static void wait_for_flag(void)
 {
 	wait_for(&P->flag);

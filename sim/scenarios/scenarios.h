@@ -138,6 +138,8 @@ extern const struct rqs_scenario rqs_plain_requeue_of_three;
 
 /* orders.c: orders of memory */
 extern const struct rqs_scenario rqs_signal_meets_the_next_wait;
+extern const struct rqs_scenario rqs_plain_wait_twice;
+extern const struct rqs_scenario rqs_plain_wait_then_granted;
 extern const struct rqs_scenario rqs_plain_wait_raised;
 
 /* errors.c: what the engine refuses */

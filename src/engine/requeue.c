@@ -187,10 +187,12 @@ static void grant(struct mover *m, struct rqk_futex_q *q)
 	struct rqpi_task *task = rqk_q_task(q);
 
 	rqk_trace(m->self->engine, m->self, RQPI_EV_REQUEUE_TAKEN, m->t.uaddr, task->tid, 0);
-	/* The reference first: with the state it may wake by itself, return and end. */
-	rqk_wake_later(&m->wakes, task);
+	/* As rqk_wake_q(): with the state it may wake by itself, return and end. */
+	rqpi_task_get(task);
 	rqk_unqueue(m->x->hb1, q);
 	rqk_requeue_finish(m->self, q, RQK_REQUEUE_LOCKED);
+	rqk_wake_later(&m->wakes, task);
+	rqpi_task_put(task);
 }
 
 /*

@@ -95,9 +95,16 @@ long rqk_wait(struct rqpi_task *self, const struct rqk_call *call, uint32_t bits
 
 void rqk_wake_q(struct rqk_bucket *hb, struct rqk_futex_q *q, struct rqk_wakes *wakes)
 {
-	/* First the reference: once unqueued, the task may return and end. */
-	rqk_wake_later(wakes, rqk_q_task(q));
+	struct rqpi_task *task = rqk_q_task(q);
+
+	/*
+	 * First the reference: once unqueued, the task may return and end. Then what it sleeps for:
+	 * rqk_wake_later() may leave the wake-up to somebody else, who is through at any moment.
+	 */
+	rqpi_task_get(task);
 	rqk_unqueue(hb, q);
+	rqk_wake_later(wakes, task);
+	rqpi_task_put(task);
 }
 
 /*
