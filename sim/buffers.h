@@ -4,8 +4,8 @@
  *
  * What a task stores with less than seq_cst goes into a queue of its own. The task itself sees it
  * at once; the others when the explorer lets the oldest one out (RQS_FLUSH), or all go out because
- * the task does something that waits for that: a read-modify-write, a seq_cst store, a raw lock, a
- * system call, its end.
+ * the task does something that waits for that: a read-modify-write, a seq_cst store, a raw lock,
+ * its end.
  */
 #ifndef RQS_BUFFERS_H
 #define RQS_BUFFERS_H

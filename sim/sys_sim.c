@@ -75,7 +75,6 @@ long rqs_futex(uint32_t *uaddr, int op, uint32_t val, const void *timeout, uint3
 	struct rqs_task *t = rqs_running();
 	long ret;
 
-	rqs_wait_for_stores(); /* on the way into the kernel */
 	do {
 		t->in_kernel = 1;
 		rqs_urgency_call(t, uaddr, op, uaddr2);

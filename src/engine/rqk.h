@@ -113,8 +113,9 @@ struct rqk_blocked {
 /*
  * A bucket holds all waiters of all keys that hash to it, in one tree: by key, then by urgency,
  * then by arrival. @waiters counts those that are in it or on their way, and is stepped before
- * the word is compared: a waker that sees 0 after changing the word has nobody to wake (its load
- * and the waiter's step are sequentially consistent, and so one of the two sees the other).
+ * the word is compared: a waker that sees 0 after changing the word has nobody to wake. It looks by
+ * adding 0: of the two read-modify-writes the later one acquires what came before the other, and so
+ * the waiter sees the changed word, or the waker sees the waiter.
  */
 struct rqk_bucket {
 	struct rqpi_rawlock lock;

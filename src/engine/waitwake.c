@@ -145,7 +145,8 @@ long rqk_wake(struct rqpi_task *self, const struct rqk_call *call, uint32_t bits
 	if (ret)
 		return ret;
 	hb = rqk_bucket(e, &key);
-	if (!rqb_load_sc(&hb->waiters))
+	/* A read-modify-write: the program's store to the word, of whatever order, comes first. */
+	if (!rqb_add(&hb->waiters, 0))
 		return 0;
 	rqk_lock(e, &hb->lock);
 	ret = wake_some(hb, &key, (int32_t)call->val, bitset, &wakes);
