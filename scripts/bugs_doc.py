@@ -23,6 +23,8 @@ DOCUMENT = "docs/bugs.md"
 MESON = "sim/meson.build"
 MODES = ("bfs", "up", "random")  # as `rqpi check --mutants` tries them
 SECONDS = 60
+INNER = ("invariant", "left behind")  # oracles that look into the engine
+INNER_SECONDS = 20
 TRACE_LINES = 22  # at most, of a trace: what comes before is left out
 MUTANT = re.compile(r"^  '(\w+)': \['((?:engine|user|sys)/[^']+)'(?:, '([^']*/[^']*)')?", re.M)
 FIELD = re.compile(r"^(\w+): *((?:.*\n)(?: .*\n)*)", re.M)
@@ -79,16 +81,33 @@ def check():
     return 1 if report.failed else 0
 
 
+def run(program, mode, seconds, *options):
+    """What it says of its scenario, and the violation in it or None."""
+    done = subprocess.run(
+        [program, "--suite=mutant", f"--mode={mode}", "--executions=0", f"--seconds={seconds}",
+         *options],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=20 * seconds)
+    return done.stdout, FOUND.search(done.stdout) if done.returncode == 1 else None
+
+
 def play(program):
     """What the program of a mutant says when it has found its bug."""
     for mode in MODES:
-        done = subprocess.run(
-            [program, "--suite=mutant", f"--mode={mode}", "--executions=0", f"--seconds={SECONDS}"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, timeout=10 * SECONDS)
-        found = FOUND.search(done.stdout)
-        if done.returncode == 1 and found:
-            return found, done.stdout
+        output, found = run(program, mode, SECONDS)
+        if found:
+            return found, output
     raise ValueError(f"{program}: has not found its bug")
+
+
+def seen_by_a_program(program, oracle):
+    """What the path shows that goes on behind what only the engine can see of itself."""
+    if oracle not in INNER:
+        return []
+    found = run(program, "bfs", INNER_SECONDS, "--end-to-end")[1]
+    if not found or found.group(3) in INNER:
+        return ["The program of this scenario does not see it."]
+    steps, by = found.group(2), found.group(3)
+    return [f"The program sees it in {steps} steps (`--end-to-end`), by `{by}`."]
 
 
 def trace_of(output):
@@ -123,7 +142,8 @@ def section(name, source, patch, program):
     known = head.get("Source", "")
     what = [f"Known from: {sentence(known)}" if known else "Made up for the purpose.",
             f"Broken is `{source}` ([the patch](../{patch})).",
-            f"Found in `{scenario}`, {order}, in {steps} steps."]
+            f"Found in `{scenario}`, {order}, in {steps} steps, by `{oracle}`.",
+            *seen_by_a_program(program, oracle)]
     ending = re.search(r"^" + re.escape(oracle) + r": .*$", output, re.M)
     last = ending.group(0) if ending else f"{oracle}: {text}"
     lines = [f"## {name}", "", *wrap(story_of(head)), "",
