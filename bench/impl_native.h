@@ -71,8 +71,8 @@ static inline void bc_emit_stats(void)
 {
 	struct rqpi_cond_stats stats = {.size = sizeof(stats)};
 
-	if (rqpi_cond_stats(&stats))
-		work_die("rqpi_cond_stats", 0);
+	if (rqpi_get_cond_stats(&stats))
+		work_die("rqpi_get_cond_stats", 0);
 	work_emit_one("window_wakes", (double)stats.window_wakes);
 	work_emit_one("double_wakes", (double)stats.double_wakes);
 }

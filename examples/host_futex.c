@@ -142,7 +142,7 @@ int main(void)
 	}
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	if (rqpi_host_stats(&stats) == 0)
+	if (rqpi_get_host_stats(&stats) == 0)
 		printf("host_futex: %llu calls, %llu sleeps, %llu wakes\n",
 		       (unsigned long long)stats.calls, (unsigned long long)stats.sleeps,
 		       (unsigned long long)stats.wakes);

@@ -64,6 +64,7 @@ look() { # look SET: collect what SET lacks
 		look build
 		look lint
 		need_command gcc gcc
+		need_command g++ g++
 		need_library cmocka libcmocka-dev
 		need_library libseccomp libseccomp-dev
 		need_command patch patch
@@ -106,7 +107,7 @@ say_elsewhere() {
 	deps: this system is not one that I know how to install on. The packages are called
 	  Debian, Ubuntu:  $missing
 	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
-	                   libcmocka-devel libseccomp-devel libasan libubsan libtsan patch
+	                   libcmocka-devel libseccomp-devel gcc-c++ libasan libubsan libtsan patch
 	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc perf
 	                   stress-ng chromium
 	  Arch:            meson ninja pkgconf gcc popt json-c cmocka libseccomp patch python clang

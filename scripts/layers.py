@@ -28,6 +28,9 @@ EVERYTHING = [PUBLIC, "src/", "sim/", "tools/rqpi/", "bench/", "conform/", "test
 # folder. The longest folder that fits decides.
 INCLUDES = {
     PUBLIC: [],
+    PUBLIC + "mutex.hpp": [PUBLIC],
+    PUBLIC + "condition_variable.hpp": [PUBLIC],
+    PUBLIC + "compat/": [PUBLIC],
     "src/base/": [PUBLIC + "base.h"],
     "src/engine/": ["src/base/", *ENGINE_API],
     "src/sys/": ["src/base/", *ENGINE_API, PUBLIC + "host.h"],

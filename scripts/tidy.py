@@ -30,6 +30,8 @@ PROMISE = re.compile(r"\b([T]ODO|[F]IXME|[X]XX)\b(?!\s*\(?#\d+)")
 # Where somebody's checkout is, is nobody else's business, and wrong on every other machine.
 MACHINE = re.compile(r"(?<![\w.$}*])/(?:[w]ork|[r]oot|home/[a-z]+|Users/[A-Za-z]+)(?:/|\b)")
 
+OUTER = re.compile(r"^(?:template\b.*>\s*)?(?:class|struct|namespace)\b")
+
 LICENSED_SUFFIXES = (".c", ".h", ".hpp", ".cc", ".py", ".sh", ".map", ".build", ".yml")
 LICENSED_NAMES = ("Makefile", "meson_options.txt", ".clang-tidy", ".editorconfig", "run")
 
@@ -39,12 +41,14 @@ def numbered(name):
 
 
 def function_lengths(text):
-    """Yield (line, lines) of each function: clang-format puts both its braces into column 0."""
+    """Yield (line, lines) of each function: clang-format puts both its braces into column 0.
+
+    Classes and namespaces of C++ have theirs there as well, and are none."""
     lines = text.split("\n")
     opened = None
     for number, line in enumerate(lines):
         if line == "{":
-            opened = number
+            opened = None if OUTER.search(lines[number - 1]) else number
         elif line.startswith("}") and opened is not None:
             start = opened
             while start > 0 and re.match(r"[\w\s*].*[^;]$", lines[start - 1]) \
@@ -108,11 +112,7 @@ def compile_header(command, name):
     """Compile the header as the only thing in a file, twice included. Returns findings."""
     target = name[len("include/"):]
     source = f"#include <{target}>\n#include <{target}>\nint rqpi_header_is_not_empty;\n"
-    warnings = ["-Wall", "-Wextra", "-Wconversion", "-pedantic", "-Werror"]
-    if "-xc" in command:
-        # Not in C++, where g++ takes a function and a struct of one name, as stat(2) has, for a
-        # shadow.
-        warnings.append("-Wshadow")
+    warnings = ["-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-pedantic", "-Werror"]
     done = subprocess.run([*command, *warnings, "-fsyntax-only", "-Iinclude", "-"],
                           cwd=tree.ROOT, input=source, text=True, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT)

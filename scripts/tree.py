@@ -43,7 +43,8 @@ def read(name):
 
 
 def is_c(name):
-    return name.endswith((".c", ".h"))
+    """C and C++."""
+    return name.endswith((".c", ".h", ".cc", ".hpp"))
 
 
 def first_line(name):

@@ -76,12 +76,12 @@ struct rqpi_cond_stats {
 };
 
 /*
- * rqpi_cond_stats() - copy the counters into @stats.
+ * rqpi_get_cond_stats() - copy the counters into @stats.
  * Returns: 0; EINVAL if stats->size is smaller than the field size itself or no multiple of 8. A
  * larger structure from a newer header is filled as far as this library knows and zeroed beyond.
  * Async-signal-safe, no cancellation point. The counters are read one by one, not as one snapshot.
  */
-RQPI_API int rqpi_cond_stats(struct rqpi_cond_stats *stats) RQPI_NONNULL;
+RQPI_API int rqpi_get_cond_stats(struct rqpi_cond_stats *stats) RQPI_NONNULL;
 
 #ifdef __cplusplus
 }

@@ -19,7 +19,7 @@
  *
  * A wait may return without a reason (POSIX: spurious wakeup): always wait in a loop on the
  * condition. One signal can release two threads when one of them had unlocked the mutex and was not
- * yet asleep; rqpi_cond_stats() counts it. U2 and U3 need RQPI_CAP_REQUEUE_PI, see rqpi_caps().
+ * yet asleep; rqpi_get_cond_stats() counts it. U2 and U3 need RQPI_CAP_REQUEUE_PI, see rqpi_caps().
  */
 #ifndef RQPI_COND_H
 #define RQPI_COND_H
@@ -43,6 +43,7 @@ typedef struct rqpi_condattr {
 } rqpi_condattr_t;
 
 #define RQPI_COND_MONOTONIC_ 0x100u /* in a condvar's first word: the clock is CLOCK_MONOTONIC */
+#define RQPI_COND_SHARED_    0x1u   /* in its second word: it is process-shared */
 
 /* clang-format off */
 #define RQPI_COND_INITIALIZER           { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } }

@@ -99,7 +99,7 @@ struct rqpi_host_stats {
 	    foreign_owners;    /* owners found in a word that never called the engine themselves */
 	uint64_t broken_locks; /* raw locks taken over from a thread that died with them */
 };
-RQPI_API int rqpi_host_stats(struct rqpi_host_stats *stats) RQPI_NONNULL;
+RQPI_API int rqpi_get_host_stats(struct rqpi_host_stats *stats) RQPI_NONNULL;
 
 /*
  * rqpi_host_trace() - print the events kept by RQPI_HOST_TRACE, oldest first, each as

@@ -48,6 +48,8 @@ typedef struct rqpi_mutexattr {
 #define RQPI_PROCESS_PRIVATE 0
 #define RQPI_PROCESS_SHARED  1
 
+#define RQPI_MUTEX_SHARED_ 0x8u /* in a mutex's second word: it is process-shared */
+
 /* clang-format off */
 #define RQPI_MUTEX_INITIALIZER            { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 } }
 #define RQPI_RECURSIVE_MUTEX_INITIALIZER  { { 0, RQPI_MUTEX_RECURSIVE, 0, 0, 0, 0, 0, 0, 0, 0 } }

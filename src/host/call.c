@@ -205,7 +205,7 @@ void rqpi_futex_exec(void)
 	rqh_signals_restore(mask);
 }
 
-int rqpi_host_stats(struct rqpi_host_stats *stats)
+int rqpi_get_host_stats(struct rqpi_host_stats *stats)
 {
 	struct rqpi_host_stats now = {.size = stats->size};
 	struct rqh_host *h = rqh_enter();

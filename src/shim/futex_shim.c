@@ -328,7 +328,7 @@ __attribute__((destructor)) static void finish(void)
 
 	if (!want_stats || !is_active() ||
 	    (uint32_t)rqh_syscall3(SYS_getpid, 0, 0, 0) != first_pid ||
-	    rqpi_host_stats(&stats) != 0)
+	    rqpi_get_host_stats(&stats) != 0)
 		return;
 	snprintf(line, sizeof(line),
 		 "calls %llu, sleeps %llu, wakes %llu, priorities applied %llu and refused %llu, "

@@ -52,7 +52,7 @@ unsigned int rqpi_caps(void)
 	return rqu_robust_supported() ? caps | RQPI_CAP_ROBUST : caps;
 }
 
-int rqpi_cond_stats(struct rqpi_cond_stats *stats)
+int rqpi_get_cond_stats(struct rqpi_cond_stats *stats)
 {
 	size_t size = stats->size;
 	uint64_t *to = (uint64_t *)stats;

@@ -81,7 +81,7 @@ bool rqu_tid_is_prefork(uint32_t tid);
 
 #define RQU_MUTEX_TYPE	 0x3u /* RQPI_MUTEX_NORMAL, _RECURSIVE, _ERRORCHECK */
 #define RQU_MUTEX_ROBUST 0x4u
-#define RQU_MUTEX_SHARED 0x8u
+#define RQU_MUTEX_SHARED RQPI_MUTEX_SHARED_
 
 /* rqu_mutex.state, robust mutexes only. Guarded by the mutex itself. */
 enum rqu_robust_state {
@@ -223,7 +223,7 @@ bool rqu_can_requeue(void);
  * stale: the channel itself says whether it still belongs to this @ref.
  */
 #define RQU_REF_TAG    0x80000000u
-#define RQU_REF_SHARED 1u /* no name: the condvar is process-shared */
+#define RQU_REF_SHARED RQPI_COND_SHARED_ /* no name: the condvar is process-shared */
 
 int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl);
 /* 0 or a positive errno. @nr_requeue 0: signal, INT_MAX: broadcast. */

@@ -100,7 +100,7 @@ struct rqpi_host_stats rqt_stats(void)
 {
 	struct rqpi_host_stats stats = {.size = sizeof(stats)};
 
-	assert_int_equal(rqpi_host_stats(&stats), 0);
+	assert_int_equal(rqpi_get_host_stats(&stats), 0);
 	return stats;
 }
 

@@ -164,7 +164,7 @@ static uint64_t broken(void)
 {
 	struct rqpi_host_stats stats = {.size = sizeof(stats)};
 
-	rqpi_host_stats(&stats);
+	rqpi_get_host_stats(&stats);
 	return stats.broken_locks;
 }
 

@@ -164,7 +164,7 @@ static int play(double seconds, uint64_t seed)
 		return 2;
 	}
 	es_crew(seconds, seed);
-	rqpi_host_stats(&stats);
+	rqpi_get_host_stats(&stats);
 	printf("engine_stress: %s: %.1f s, %lu phases, %lu calls, each checked: %lu checks, 0 "
 	       "broken; %lu waits, %lu signals, %lu broadcasts, %lu tokens, %lu nests, %lu "
 	       "timeouts, %lu EAGAIN, %lu handlers, %lu priority changes, %lu owners died; host: "

@@ -113,7 +113,7 @@ static void print_totals(long seconds, uint64_t seed)
 {
 	struct rqpi_cond_stats s = {.size = sizeof(s)};
 
-	rqpi_cond_stats(&s);
+	rqpi_get_cond_stats(&s);
 	printf(
 	    "stress: %ld s, seed %llu, %lu rounds, %lu waits, %lu signals, %lu broadcasts, %lu "
 	    "released, "

@@ -160,7 +160,7 @@ static uint64_t polls(void)
 {
 	struct rqpi_cond_stats stats = {.size = sizeof(stats)};
 
-	assert_int_equal(rqpi_cond_stats(&stats), 0);
+	assert_int_equal(rqpi_get_cond_stats(&stats), 0);
 	return stats.no_channel;
 }
 

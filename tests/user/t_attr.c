@@ -222,18 +222,18 @@ static void the_counters_honour_the_size(void **state)
 	} large;
 
 	(void)state;
-	assert_int_equal(rqpi_cond_stats(&stats), EINVAL);
+	assert_int_equal(rqpi_get_cond_stats(&stats), EINVAL);
 	stats.size = sizeof(stats) - 3;
-	assert_int_equal(rqpi_cond_stats(&stats), EINVAL);
+	assert_int_equal(rqpi_get_cond_stats(&stats), EINVAL);
 	stats.size = 0;
-	assert_int_equal(rqpi_cond_stats(&stats), EINVAL);
+	assert_int_equal(rqpi_get_cond_stats(&stats), EINVAL);
 	memset(&stats, 0xee, sizeof(stats));
 	stats.size = 2 * sizeof(uint64_t);
-	assert_int_equal(rqpi_cond_stats(&stats), 0);
+	assert_int_equal(rqpi_get_cond_stats(&stats), 0);
 	assert_true(stats.late_wakes == 0xeeeeeeeeeeeeeeeeu);
 	memset(&large, 0xee, sizeof(large));
 	large.known.size = sizeof(large);
-	assert_int_equal(rqpi_cond_stats(&large.known), 0);
+	assert_int_equal(rqpi_get_cond_stats(&large.known), 0);
 	assert_true(large.newer[0] == 0 && large.newer[1] == 0);
 	assert_true(large.known.size == sizeof(large));
 }

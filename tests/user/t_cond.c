@@ -230,7 +230,7 @@ static void different_mutexes_at_one_time_lose_nobody(void **state)
 	rqpi_mutex_t other = RQPI_MUTEX_INITIALIZER;
 	struct rqt_waiter *w;
 
-	rqpi_cond_stats(&before);
+	rqpi_get_cond_stats(&before);
 	rqt_waiter_asleep(s, 0);
 	rqt_waiter_asleep(s, 0);
 	w = rqt_waiter_new(s);
@@ -241,7 +241,7 @@ static void different_mutexes_at_one_time_lose_nobody(void **state)
 	rqt_wait_asleep(&w->thread);
 	rqt_scene_signal(s, false);
 	rqt_scene_join_all(s, 0);
-	rqpi_cond_stats(&after);
+	rqpi_get_cond_stats(&after);
 	assert_true(after.rebinds == before.rebinds + 1);
 }
 
@@ -252,12 +252,12 @@ static void the_window_is_counted(void **state)
 	struct rqt_scene *s = *state;
 	struct rqt_waiter *w;
 
-	rqpi_cond_stats(&before);
+	rqpi_get_cond_stats(&before);
 	w = rqt_waiter_in_window(s);
 	rqt_scene_signal(s, true);
 	rqt_hook_release(&w->thread.hook);
 	rqt_scene_join_all(s, 0);
-	rqpi_cond_stats(&after);
+	rqpi_get_cond_stats(&after);
 	assert_true(after.window_wakes == before.window_wakes + 1);
 	assert_true(after.double_wakes == before.double_wakes);
 }
