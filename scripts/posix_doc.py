@@ -87,7 +87,7 @@ def manual_names():
     for name in tree.files():
         if re.fullmatch(r"man/[\w.]+\.3", name):
             head = tree.read(name).split(".Sh SYNOPSIS")[0]
-            names.update(re.findall(r"^\.Nm (\w+)", head, flags=re.M))
+            names.update(re.findall(r"^\.Nm (\w+)(?: ,)?$", head, flags=re.M))
     return names
 
 
