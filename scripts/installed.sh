@@ -68,6 +68,64 @@ echo "+ ${CC:-cc} use.c $flags"
 LD_LIBRARY_PATH=$(dirname "$library") "$place/use" ||
 	fail "a program built against it ended with $?"
 
+# The same in C++, where there is a compiler for it, and librtpi's names.
+if command -v "${CXX:-c++}" >/dev/null; then
+	cat >"$place/use.cc" <<-'END'
+	#include <rqpi/condition_variable.hpp>
+	#include <rtpi.h>
+
+	int main()
+	{
+		rqpi::mutex m;
+		rqpi::condition_variable c;
+		std::unique_lock lock(m);
+		pi_mutex_t old = PI_MUTEX_INIT(0);
+
+		c.notify_all();
+		return c.wait_for(lock, std::chrono::milliseconds(1), [] { return true; }) &&
+				       pi_mutex_lock(&old) == 0 ? 0 : 1;
+	}
+	END
+	flags=$(pkg-config --cflags --libs rqpi-rtpi) || fail "pkg-config does not know rqpi-rtpi"
+	echo "+ ${CXX:-c++} use.cc $flags"
+	# shellcheck disable=SC2086 # a list of options
+	"${CXX:-c++}" -std=c++17 -Wall -Wextra -Werror -o "$place/use" "$place/use.cc" $flags ||
+		fail "a program in C++ does not build against it"
+	LD_LIBRARY_PATH=$(dirname "$library") "$place/use" ||
+		fail "a program in C++ built against it ended with $?"
+	rm -f "$place/use.cc"
+fi
+
+# And with CMake.
+config=$(find_one rqpiConfig.cmake) || exit 1
+if command -v cmake >/dev/null; then
+	mkdir "$place/cm" || exit 2
+	cat >"$place/cm/CMakeLists.txt" <<-'END'
+	cmake_minimum_required(VERSION 3.13)
+	project(use C)
+	find_package(rqpi 0.1 REQUIRED)
+	find_package(rqpi 99 QUIET)
+	if(rqpi_FOUND)
+	  message(FATAL_ERROR "version 99 was found")
+	endif()
+	find_package(rqpi REQUIRED)
+	add_executable(use ../use.c)
+	target_link_libraries(use rqpi::rqpi)
+	END
+	echo "+ cmake, with $config"
+	{
+		cmake -S "$place/cm" -B "$place/cm/b" \
+			-DCMAKE_PREFIX_PATH="${header%/include/rqpi/rqpi.h}" &&
+			cmake --build "$place/cm/b" && "$place/cm/b/use"
+	} >"$place/cm/log" 2>&1 || {
+		cat "$place/cm/log"
+		fail "a program with CMake does not build against it"
+	}
+	rm -rf "$place/cm"
+else
+	echo "no cmake here: its configuration was not tried"
+fi
+
 echo "+ ninja -C $build uninstall"
 DESTDIR=$place ninja -C "$build" uninstall >/dev/null </dev/null || fail "uninstall failed"
 rm -f "$place/use" "$place/use.c"
