@@ -33,8 +33,8 @@ static bool is_at_rest(void)
 }
 
 /*
- * A task that is in no operation, NULL: all are. With it the words are looked at, too. (Who ends is in
- * one: it may wait for its own exit_lock.)
+ * A task that is in no operation, NULL: all are. With it the words are looked at, too. (Who ends
+ * is in one: it may wait for its own exit_lock.)
  */
 static const struct rqs_task *idle_task(const struct rqs_scenario *scenario)
 {

@@ -199,10 +199,12 @@ RQK_UNCHECKED int rqk_fixup_owner(struct rqpi_task *self, uint32_t *uaddr, struc
 			continue;
 		/*
 		 * It cannot be written. What the kernel knows must hold together all the same:
-		 * whoever has the rt_mutex owns the PI state, and passes it on when it exits.
+		 * whoever has the rt_mutex owns the PI state, and passes it on when it exits. But
+		 * if it is only we who have no words any more, whoever takes the rt_mutex can
+		 * write this one: it does so if the PI state is not its own yet.
 		 */
 		rqk_lock(e, &ps->lock.wait_lock);
-		rqk_set_pi_owner(ps, rightful_owner(&ps->lock));
+		rqk_set_pi_owner(ps, self->no_words && !locked ? NULL : rightful_owner(&ps->lock));
 		break;
 	}
 	rqk_unlock(e, &ps->lock.wait_lock);

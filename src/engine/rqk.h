@@ -100,8 +100,9 @@ struct rqk_waiter {
 };
 
 /*
- * What a task is blocked on, to tell later whether it has been away from there. The lock alone does
- * not tell: its memory, a PI state, may serve another futex by then, and the task have come for that.
+ * What a task is blocked on, to tell later whether it has been away from there. The lock alone
+ * does not tell: its memory, a PI state, may serve another futex by then, and the task may have
+ * come for that.
  */
 struct rqk_blocked {
 	struct rqk_rt_mutex *lock; /* NULL: on none */
