@@ -71,12 +71,16 @@ template <class Rep, class Period> steady_time after(const std::chrono::duration
 template <class Clock, class Duration>
 struct timespec to_timespec(const std::chrono::time_point<Clock, Duration> &t)
 {
-	const std::chrono::nanoseconds ns = to_nanoseconds(t.time_since_epoch());
-	const auto s = std::chrono::floor<std::chrono::seconds>(ns);
+	constexpr long second = 1000000000;
+	const auto ns = to_nanoseconds(t.time_since_epoch()).count();
 	struct timespec ts = {};
 
-	ts.tv_sec = static_cast<decltype(ts.tv_sec)>(s.count());
-	ts.tv_nsec = static_cast<decltype(ts.tv_nsec)>((ns - s).count());
+	ts.tv_sec = static_cast<decltype(ts.tv_sec)>(ns / second);
+	ts.tv_nsec = static_cast<decltype(ts.tv_nsec)>(ns % second);
+	if (ts.tv_nsec < 0) { /* before the epoch */
+		ts.tv_sec--;
+		ts.tv_nsec += second;
+	}
 	return ts;
 }
 
@@ -101,8 +105,14 @@ bool until(const std::chrono::time_point<Clock, Duration> &t, Try try_until)
 	if constexpr (kernel_clock<Clock>::value) {
 		return try_until(kernel_clock<Clock>::id, to_timespec(t));
 	} else {
+		/* Floating point, as times at the two ends of a clock are too far apart for it. */
+		using exact = std::chrono::duration<long double, std::nano>;
+		const exact then = t.time_since_epoch();
+
 		do {
-			if (try_until(CLOCK_MONOTONIC, to_timespec(after(t - Clock::now()))))
+			const exact left = then - exact(Clock::now().time_since_epoch());
+
+			if (try_until(CLOCK_MONOTONIC, to_timespec(after(left))))
 				return true;
 		} while (Clock::now() < t);
 		return false;

@@ -173,6 +173,7 @@ template <class M> static void gives_up(M &m)
 		/* Times that are past, too short for a nanosecond, and no integers. */
 		assert_false(m.try_lock_for(-1h));
 		assert_false(m.try_lock_until(std::chrono::steady_clock::time_point::min()));
+		assert_false(m.try_lock_until(slow_clock::time_point::min()));
 		assert_false(m.try_lock_for(std::chrono::duration<double, std::pico>(1)));
 		assert_false(m.try_lock_for(std::chrono::duration<float>(0.001f)));
 	});
@@ -209,12 +210,16 @@ static void for_ever_is_long(void **)
 			got += t.try_lock_for(std::chrono::duration<double>(1e300));
 			t.unlock();
 		});
+		other_thread d([&] {
+			got += t.try_lock_until(slow_clock::time_point::max());
+			t.unlock();
+		});
 
 		std::this_thread::sleep_for(soon);
 		assert_int_equal(got.load(), 0);
 		t.unlock();
 	}
-	assert_int_equal(got.load(), 3);
+	assert_int_equal(got.load(), 4);
 }
 
 int main()
