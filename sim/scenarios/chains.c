@@ -125,13 +125,6 @@ static void chain_of_four(void)
 	C->lock[4] = rqs_tid_of(1);
 }
 
-static void lock_1_with_0(void)
-{
-	lock_word(&C->lock[1]);
-	unlock_word(&C->lock[1]);
-	unlock_word(&C->lock[0]);
-}
-
 static void lock_2_with_1(void)
 {
 	lock_word(&C->lock[2]);
@@ -169,7 +162,7 @@ const struct rqs_scenario rqs_raw_chain_that_turns = {
     .actors = {{.fn = lock_3, .prio = RQPI_PRIO_RT(5)},
 	       {.fn = go_on_with_3, .prio = RQPI_PRIO_RT(50)},
 	       {.fn = lock_2_with_1, .prio = RQPI_PRIO_RT(20)},
-	       {.fn = lock_1_with_0, .prio = RQPI_PRIO_RT(40)},
+	       {.fn = lock_0_and_1, .prio = RQPI_PRIO_RT(40)},
 	       {.fn = unlock_3, .prio = RQPI_PRIO_RT(30)}},
     .setup = chain_of_four,
     .end = all_free,
@@ -202,7 +195,7 @@ const struct rqs_scenario rqs_raw_chain_that_comes_back = {
     .actors = {{.fn = lock_4, .prio = RQPI_PRIO_RT(5)},
 	       {.fn = go_on_with_4, .prio = RQPI_PRIO_RT(50)},
 	       {.fn = lock_2_with_1, .prio = RQPI_PRIO_RT(20)},
-	       {.fn = lock_1_with_0, .prio = RQPI_PRIO_RT(40)},
+	       {.fn = lock_0_and_1, .prio = RQPI_PRIO_RT(40)},
 	       {.fn = unlock_3, .prio = RQPI_PRIO_RT(30)}},
     .setup = chain_of_four,
     .end = all_free,
