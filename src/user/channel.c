@@ -136,6 +136,7 @@ static struct rqu_chan *lend(uint32_t *ref, const struct rqu_lock *lock)
 		return NULL;
 	c->word = lock->word;
 	c->shared = lock->shared;
+	c->plain = lock->plain;
 	/* Whoever still holds a ticket or a step of the channel's last life finds it stale. */
 	rqb_store(&c->seq, rqu_seq_after(rqb_load(&c->seq), true));
 	rqb_store_ptr_rel((void **)&c->ref, ref);
@@ -204,7 +205,7 @@ static int release(struct rqu_chan *c, int nr_requeue)
 {
 	struct rqu_queue q = queue_of(c);
 	uint32_t seq;
-	int ret = rqu_release(&q, nr_requeue, false, &seq);
+	int ret = rqu_release(&q, nr_requeue, c->plain != 0, &seq);
 
 	if (ret > 0 && nr_requeue == 0)
 		mark_release(c, seq);
@@ -309,13 +310,14 @@ int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_dead
 	w = (struct rqu_wait){.q = queue_of(c),
 			      .ticket = ticket,
 			      .lock = lock,
+			      .plain = lock->plain,
 			      .released = private_released,
 			      .forward = private_forward,
 			      .chan = c};
 	return rqu_wait_and_relock(&w, dl);
 }
 
-int rqu_private_release(uint32_t *ref, int nr_requeue)
+int rqu_private_wake(uint32_t *ref, int nr_requeue)
 {
 	uint32_t name = rqb_load_acq(ref);
 	struct rqu_chan *c;
@@ -328,7 +330,12 @@ int rqu_private_release(uint32_t *ref, int nr_requeue)
 		return 0;
 	ret = release(c, nr_requeue);
 	rqu_channel_unpin(c);
-	return rqu_to_errno(ret);
+	return ret;
+}
+
+int rqu_private_release(uint32_t *ref, int nr_requeue)
+{
+	return rqu_to_errno(rqu_private_wake(ref, nr_requeue));
 }
 
 bool rqu_private_busy(uint32_t *ref)

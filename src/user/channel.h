@@ -16,6 +16,7 @@ struct rqu_chan {
 	    *ref; /* the condvar word that names this channel; stable while pinned, else NULL */
 	uint32_t *word;	 /* the mutex of those inside; stable while pinned */
 	uint32_t shared; /* that mutex is process-shared, so are the keys of our futex calls */
+	uint32_t plain;	 /* those inside sleep without requeue_pi; stable while pinned */
 	uint32_t index;	 /* its own; constant */
 	uint32_t next;	 /* free list: index + 1 of the next, 0 at the end */
 	uint32_t mark;	 /* the last signal step known to have released somebody */

@@ -25,7 +25,8 @@ static int wait_on(struct rqu_cond *c, struct rqu_mutex *m, const struct rqu_dea
 	struct rqu_lock lock = {.word = &m->word,
 				.shared = (m->kind & RQU_MUTEX_SHARED) != 0,
 				.count = &m->count,
-				.robust = m->kind & RQU_MUTEX_ROBUST ? m : NULL};
+				.way = m->kind & RQU_MUTEX_ROBUST ? &rqu_robust_way : NULL,
+				.mutex = m};
 
 	if (!rqu_mutex_owned(m))
 		return EPERM;

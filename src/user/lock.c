@@ -17,8 +17,8 @@ int rqu_lock_release(struct rqu_lock *lock)
 	*lock->count = 0;
 	if (lock->owner)
 		*lock->owner = 0;
-	if (rqb_unlikely(lock->robust))
-		err = rqu_robust_wait_begin(lock->robust);
+	if (rqb_unlikely(lock->way))
+		err = lock->way->release(lock);
 	else
 		err = rqu_word_unlock(lock->word, lock->shared);
 	if (rqb_unlikely(err)) {
@@ -33,8 +33,8 @@ int rqu_lock_reacquire(struct rqu_lock *lock, bool granted)
 {
 	int err = 0;
 
-	if (rqb_unlikely(lock->robust))
-		err = rqu_robust_wait_end(lock->robust, granted);
+	if (rqb_unlikely(lock->way))
+		err = lock->way->reacquire(lock, granted);
 	else if (!granted)
 		err = rqu_word_lock(lock->word, lock->shared, NULL);
 	if (rqb_unlikely(err && err != EOWNERDEAD))

@@ -13,13 +13,12 @@
  *	wait:    pending = m;  take off the list;  give up the word;  sleep: the kernel may store
  *	         our TID at any moment from here;  put on the list;  pending = none
  */
+#include "src/user/robust_list.h"
 #include "src/user/user.h"
 
 #include <errno.h>
 
-#define PI_ENTRY 1ul /* bit 0 of a pointer to an entry: it is a PI futex */
-
-static struct rqu_robust_head *my_list(void)
+struct rqu_robust_head *rqu_robust_list(void)
 {
 	if (!RQU_THIS.robust)
 		RQU_THIS.robust = rqu_sys_robust_head(RQU_ROBUST_OFFSET);
@@ -28,67 +27,12 @@ static struct rqu_robust_head *my_list(void)
 
 bool rqu_robust_supported(void)
 {
-	return sizeof(void *) == 8 && my_list() != NULL;
+	return sizeof(void *) == 8 && rqu_robust_list() != NULL;
 }
 
 static bool is_shared(const struct rqu_mutex *m)
 {
 	return (m->kind & RQU_MUTEX_SHARED) != 0;
-}
-
-static void *entry_of(struct rqu_mutex *m)
-{
-	return (void *)((uintptr_t)&m->next | PI_ENTRY);
-}
-
-/* The `next` field that a list pointer means, without the PI bit. */
-static void **field_of(void *entry)
-{
-	return (void **)((uintptr_t)entry & ~PI_ENTRY);
-}
-
-static void announce(struct rqu_robust_head *head, struct rqu_mutex *m)
-{
-	head->pending = entry_of(m);
-	rqb_compiler_barrier();
-}
-
-static void end_announcement(struct rqu_robust_head *head)
-{
-	rqb_compiler_barrier();
-	head->pending = NULL;
-}
-
-/*
- * The entry before the first is the head itself; not every libc's head has a `prev`, so leave it
- * alone.
- */
-static void set_prev(struct rqu_robust_head *head, void *entry, void *prev)
-{
-	void **field = field_of(entry);
-
-	if (field != &head->list)
-		field[-1] = prev;
-}
-
-static void enqueue(struct rqu_robust_head *head, struct rqu_mutex *m)
-{
-	m->next = head->list;
-	m->prev = &head->list;
-	set_prev(head, head->list, entry_of(m));
-	rqb_compiler_barrier();
-	head->list = entry_of(m);
-}
-
-static void dequeue(struct rqu_robust_head *head, struct rqu_mutex *m)
-{
-	if (!m->next) /* adopted after a fork: on nobody's list */
-		return;
-	set_prev(head, m->next, m->prev);
-	*field_of(m->prev) = m->next;
-	rqb_compiler_barrier();
-	m->next = NULL;
-	m->prev = NULL;
 }
 
 static void give_up_recovery(struct rqu_mutex *m)
@@ -101,11 +45,11 @@ static int unlock_announced(struct rqu_robust_head *head, struct rqu_mutex *m)
 {
 	int err;
 
-	dequeue(head, m);
+	rqu_list_dequeue(head, &m->next);
 	rqb_compiler_barrier();
 	err = rqu_word_unlock(&m->word, is_shared(m));
 	if (rqb_unlikely(err))
-		enqueue(head, m); /* the kernel refused: still ours */
+		rqu_list_enqueue(head, &m->next); /* the kernel refused: still ours */
 	return err;
 }
 
@@ -117,7 +61,7 @@ static int settle(struct rqu_robust_head *head, struct rqu_mutex *m)
 {
 	int err = 0;
 
-	enqueue(head, m);
+	rqu_list_enqueue(head, &m->next);
 	if (rqb_word_owner_died(rqb_load(&m->word))) {
 		rqb_and(&m->word, ~RQB_WORD_OWNER_DIED);
 		m->count = 0;
@@ -130,22 +74,22 @@ static int settle(struct rqu_robust_head *head, struct rqu_mutex *m)
 		unlock_announced(head, m);
 		err = ENOTRECOVERABLE;
 	}
-	end_announcement(head);
+	rqu_list_end_announcement(head);
 	return err;
 }
 
 int rqu_robust_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl)
 {
-	struct rqu_robust_head *head = my_list();
+	struct rqu_robust_head *head = rqu_robust_list();
 	int err;
 
 	if (!head)
 		return ENOTSUP;
-	announce(head, m);
+	rqu_list_announce(head, &m->next);
 	err = try ? rqu_word_trylock(&m->word, is_shared(m))
 		  : rqu_word_lock(&m->word, is_shared(m), dl);
 	if (err) {
-		end_announcement(head);
+		rqu_list_end_announcement(head);
 		return err;
 	}
 	return settle(head, m);
@@ -153,44 +97,48 @@ int rqu_robust_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl
 
 int rqu_robust_unlock(struct rqu_mutex *m)
 {
-	struct rqu_robust_head *head = my_list();
+	struct rqu_robust_head *head = rqu_robust_list();
 	int err;
 
 	if (!head)
 		return ENOTSUP;
 	give_up_recovery(m);
-	announce(head, m);
+	rqu_list_announce(head, &m->next);
 	err = unlock_announced(head, m);
-	end_announcement(head);
+	rqu_list_end_announcement(head);
 	return err;
 }
 
-int rqu_robust_wait_begin(struct rqu_mutex *m)
+static int release_for_wait(struct rqu_lock *lock)
 {
-	struct rqu_robust_head *head = my_list();
+	struct rqu_robust_head *head = rqu_robust_list();
+	struct rqu_mutex *m = lock->mutex;
 	int err;
 
 	if (!head)
 		return ENOTSUP;
 	give_up_recovery(m);
-	announce(head, m);
+	rqu_list_announce(head, &m->next);
 	err = unlock_announced(head, m);
 	if (rqb_unlikely(err))
-		end_announcement(head);
+		rqu_list_end_announcement(head);
 	return err;
 }
 
-int rqu_robust_wait_end(struct rqu_mutex *m, bool granted)
+static int reacquire_after_wait(struct rqu_lock *lock, bool granted)
 {
-	struct rqu_robust_head *head = my_list();
+	struct rqu_robust_head *head = rqu_robust_list();
+	struct rqu_mutex *m = lock->mutex;
 	int err = granted ? 0 : rqu_word_lock(&m->word, is_shared(m), NULL);
 
 	if (err) {
-		end_announcement(head);
+		rqu_list_end_announcement(head);
 		return err;
 	}
 	return settle(head, m);
 }
+
+const struct rqu_lock_way rqu_robust_way = {release_for_wait, reacquire_after_wait};
 
 int rqpi_mutex_consistent(rqpi_mutex_t *mutex)
 {

@@ -137,13 +137,13 @@ bool rqu_mutex_owned(struct rqu_mutex *m);
 int rqu_robust_lock(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl);
 int rqu_robust_unlock(struct rqu_mutex *m);
 /*
- * For a wait: give @m up but stay announced (list_op_pending), for the kernel may give it back any
- * time.
+ * For a wait: give rqu_lock.mutex up but stay announced (list_op_pending), for the kernel may give
+ * it back any time.
  */
-int rqu_robust_wait_begin(struct rqu_mutex *m);
-/* @granted: the kernel gave it back; else lock it now. 0, EOWNERDEAD (owned), or not owned. */
-int rqu_robust_wait_end(struct rqu_mutex *m, bool granted);
+extern const struct rqu_lock_way rqu_robust_way;
 bool rqu_robust_supported(void);
+/* The calling thread's list, NULL if libc has none that we can share. */
+struct rqu_robust_head *rqu_robust_list(void);
 
 /* mutex.c, for robust.c: lock the bare word, or give it up. */
 int rqu_word_lock(uint32_t *word, bool shared, const struct rqu_deadline *dl);
@@ -168,10 +168,20 @@ struct rqu_deadline rqu_deadline_in(long ms);
 struct rqu_lock {
 	uint32_t *word;
 	bool shared;
+	bool plain;	 /* this wait is to sleep without requeue_pi, and to lock afterwards */
 	uint32_t *count; /* a recursive mutex counts there; guarded by the mutex */
 	uint32_t *owner; /* libc's mutex names its owner there as well; NULL: ours does not */
-	struct rqu_mutex *robust; /* ours, if it is robust; else NULL */
-	uint32_t depth;		  /* what *count was, during the wait */
+	const struct rqu_lock_way *way; /* NULL: the bare word */
+	void *mutex;			/* for the functions of @way */
+	uint32_t depth;			/* what *count was, during the wait */
+};
+
+/* How a mutex that is more than its word is given up for a wait, and owned again after it. */
+struct rqu_lock_way {
+	/* 0 or a positive errno: still owned. */
+	int (*release)(struct rqu_lock *lock);
+	/* @granted: the kernel gave it back; else lock it now. 0, EOWNERDEAD, or not owned. */
+	int (*reacquire)(struct rqu_lock *lock, bool granted);
 };
 
 /* Give it up, whatever its depth. 0 or a positive errno: still owned. */
@@ -228,6 +238,8 @@ bool rqu_can_requeue(void);
 int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl);
 /* 0 or a positive errno. @nr_requeue 0: signal, INT_MAX: broadcast. */
 int rqu_private_release(uint32_t *ref, int nr_requeue);
+/* The same. Returns how many the kernel found asleep, or a negative errno. */
+int rqu_private_wake(uint32_t *ref, int nr_requeue);
 /* Is any thread inside a wait on the condvar of @ref? What tests ask. */
 bool rqu_private_busy(uint32_t *ref);
 
