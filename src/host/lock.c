@@ -14,6 +14,7 @@
 #include <linux/futex.h>
 #include <time.h>
 
+#include "src/base/pause.h"
 #include "src/base/word.h"
 #include "src/host/rawcall.h"
 
@@ -158,7 +159,7 @@ void rqh_lock(void *ctx, struct rqpi_rawlock *lock)
 	for (int i = 0; i < LOOKS; i++) {
 		if (take_if_free(me, &lock->word[0]))
 			return;
-		rqh_pause();
+		rqb_pause();
 	}
 	if (is_plain())
 		lock_plain(ctx, &lock->word[0]);
@@ -204,7 +205,7 @@ void rqh_relax(void *ctx)
 	(void)ctx;
 	if (me->relaxed++ < RELAX_LOOKS) {
 		for (int i = 0; i < LOOKS; i++)
-			rqh_pause();
+			rqb_pause();
 		return;
 	}
 	slept = me->relaxed - RELAX_LOOKS - 1;

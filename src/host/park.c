@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "src/base/pause.h"
 #include "src/host/rawcall.h"
 
 /* How long a thread sleeps at most before it looks for others that died without telling. */
@@ -174,7 +175,7 @@ static bool spin_for_owner(struct rqh_thread *t, struct rqpi_task *self)
 	for (int i = 0; i < SPINS && !token; i++) {
 		if (owner && !is_elsewhere(t, owner))
 			break;
-		rqh_pause();
+		rqb_pause();
 		token = rqb_load_acq(&t->park) == RQH_TOKEN;
 	}
 	if (owner)

@@ -56,16 +56,6 @@ extern __thread struct rqh_tls rqh_tls __attribute__((tls_model("initial-exec"))
 extern struct rqh_local *rqh_local;
 extern struct rqh_host *rqh_host;
 
-/* Within a bounded loop that looks at something another CPU is about to change. */
-static inline void rqh_pause(void)
-{
-#if defined(__x86_64__)
-	__asm__ volatile("pause");
-#elif defined(__aarch64__)
-	__asm__ volatile("yield");
-#endif
-}
-
 /* start.c: fill rqh_local and rqh_tls anew. */
 void rqh_know_myself(void);
 

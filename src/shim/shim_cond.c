@@ -2,10 +2,14 @@
 /*
  * shim_cond.c - pthread_cond_* for programs that know nothing of rqpi.
  *
- * A wait with a PI mutex (not robust) on a private condvar is ours; everything else goes to libc
- * untouched. A signal goes where the waiters are: the condvar's slot names a channel of ours, or
- * libc's own count says that its waiters are inside, or nobody is. The process-shared and robust
- * cases are libc's for now.
+ * A wait with a PI mutex is ours; everything else goes to libc untouched. A signal goes where the
+ * waiters are: the condvar's slot names a channel of ours, or libc's own count says that its
+ * waiters are inside, or nobody is. A process-shared condvar keeps its state in the slot itself
+ * (shim_shared.c).
+ *
+ * With --force-pi, threads without a real-time policy do not sleep to be requeued: the kernel's
+ * hand-over would give them nothing but a switch each. They are woken, and then lock
+ * (shim_spin.c), after those whom the same signal or broadcast hands the mutex to.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -13,29 +17,35 @@
 #include <pthread.h>
 
 #include "src/shim/shim.h"
+#include "src/shim/shim_cond.h"
 #include "src/shim/shim_mutex.h"
+#include "src/shim/shim_version.h"
 #include "src/user/user.h"
-
-#define SHIM_EXPORT __attribute__((visibility("default")))
-
-static uint32_t *cond_word(pthread_cond_t *cond, size_t offset)
-{
-	return (uint32_t *)(void *)((char *)cond + offset);
-}
 
 static uint32_t *slot_of(pthread_cond_t *cond)
 {
-	return cond_word(cond, shim_layout.slot);
+	return shim_cond_word(cond, shim_layout.slot);
 }
 
 static uint32_t flags_of(pthread_cond_t *cond)
 {
-	return rqb_load(cond_word(cond, shim_layout.refs));
+	return rqb_load(shim_cond_word(cond, shim_layout.refs));
+}
+
+static bool is_shared(pthread_cond_t *cond)
+{
+	return (flags_of(cond) & shim_layout.pshared_flag) != 0;
 }
 
 static bool libc_has_waiters(pthread_cond_t *cond)
 {
 	return flags_of(cond) >> SHIM_REFS_SHIFT != 0;
+}
+
+/* Names a channel: libc's waiters leave smaller values while inside. */
+static bool names_channel(uint32_t slot)
+{
+	return (slot & RQU_REF_TAG) != 0;
 }
 
 /* Is this wait ours? If not, the condvar is made ready for libc. */
@@ -45,11 +55,13 @@ static bool take_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 
 	if (!shim_active())
 		return false;
+	if (is_shared(cond))
+		return shim_mutex_is_ours(mutex) && shim_mutex_shared(mutex);
 	name = rqb_load(slot_of(cond));
-	if (shim_mutex_is_ours(mutex) && !(flags_of(cond) & shim_layout.pshared_flag) &&
-	    (name == 0 || (name & RQU_REF_TAG)) && !libc_has_waiters(cond))
+	if (shim_mutex_is_ours(mutex) && (name == 0 || names_channel(name)) &&
+	    !libc_has_waiters(cond))
 		return true;
-	if (name & RQU_REF_TAG) {
+	if (names_channel(name)) {
 		/*
 		 * The condvar changes sides. Whoever is still inside on ours has been released, or
 		 * is now.
@@ -64,11 +76,21 @@ static int wait_ours(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct 
 {
 	struct rqu_lock lock = {.word = shim_mutex_word(mutex),
 				.shared = shim_mutex_shared(mutex),
-				.count = &mutex->__data.__count,
-				.owner = (uint32_t *)&mutex->__data.__owner};
+				.count = (uint32_t *)&mutex->__data.__count,
+				.owner = (uint32_t *)&mutex->__data.__owner,
+				.mutex = mutex};
 
-	if (rqb_word_tid(rqb_load(lock.word)) != rqu_tid())
+	if (!shim_mutex_owned(mutex))
 		return EPERM;
+	if (shim_mutex_robust(mutex)) {
+		lock.way = &shim_robust_way;
+		lock.owner = NULL; /* it also says in what state the mutex is */
+	} else if (shim_forcing && !rqu_sys_realtime()) {
+		lock.way = &shim_spin_way;
+		lock.plain = true;
+	}
+	if (is_shared(cond))
+		return shim_shared_wait(slot_of(cond), &lock, dl);
 	return rqu_private_wait(slot_of(cond), &lock, dl);
 }
 
@@ -82,16 +104,16 @@ static int wait_ours_until(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid
 }
 
 /*
- * The functions have names of our own and are exported as libc's, by version (shim.map): so that
- * shim.c can ask whether the program's calls really come here.
+ * The functions have names of our own and are exported as libc's, by version: so that shim.c can
+ * ask whether the program's calls really come here.
  */
-SHIM_EXPORT int shim_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+SHIM_API int shim_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
 	return take_wait(cond, mutex) ? wait_ours(cond, mutex, NULL) : shim_real.wait(cond, mutex);
 }
 
-SHIM_EXPORT int shim_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
-				    const struct timespec *abstime)
+SHIM_API int shim_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
+				 const struct timespec *abstime)
 {
 	clockid_t clock;
 
@@ -101,57 +123,81 @@ SHIM_EXPORT int shim_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex
 	return wait_ours_until(cond, mutex, clock, abstime);
 }
 
-SHIM_EXPORT int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
-				    const struct timespec *abstime)
+SHIM_API int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
+				 const struct timespec *abstime)
 {
 	if (take_wait(cond, mutex))
 		return wait_ours_until(cond, mutex, clock, abstime);
 	return shim_real.clockwait ? shim_real.clockwait(cond, mutex, clock, abstime) : ENOSYS;
 }
 
-/* glibc has it from 2.30 in libpthread and from 2.34 in libc: two versions of one function. */
-SHIM_EXPORT int shim_cond_clockwait_2_30(pthread_cond_t *cond, pthread_mutex_t *mutex,
-					 clockid_t clock, const struct timespec *abstime)
-{
-	return shim_cond_clockwait(cond, mutex, clock, abstime);
-}
-
 /* Nobody waits, neither ours nor libc's: what libc would look at first, without the way there. */
 static inline bool nobody_waits(pthread_cond_t *cond)
 {
 	return rqb_likely(rqb_load_acq(&shim_state) == SHIM_ACTIVE) &&
-	       rqb_likely((rqb_load(slot_of(cond)) | flags_of(cond) >> SHIM_REFS_SHIFT) == 0);
+	       rqb_likely((rqb_load(slot_of(cond)) | flags_of(cond) >> SHIM_REFS_SHIFT) == 0) &&
+	       rqb_likely(!is_shared(cond));
+}
+
+/* There may be processes without a preload, whose threads wait their own way. */
+static int release_shared(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *))
+{
+	int err = shim_shared_release(slot_of(cond), nr_requeue);
+
+	return libc_has_waiters(cond) ? real(cond) : err;
 }
 
 static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *))
 {
-	if (shim_active() && (rqb_load(slot_of(cond)) & RQU_REF_TAG))
+	if (!shim_active())
+		return real(cond);
+	if (is_shared(cond))
+		return release_shared(cond, nr_requeue, real);
+	if (names_channel(rqb_load(slot_of(cond))))
 		return rqu_private_release(slot_of(cond), nr_requeue);
 	return real(cond);
 }
 
-SHIM_EXPORT int shim_cond_signal(pthread_cond_t *cond)
+SHIM_API int shim_cond_signal(pthread_cond_t *cond)
 {
 	return nobody_waits(cond) ? 0 : release_waiters(cond, 0, shim_real.signal);
 }
 
-SHIM_EXPORT int shim_cond_broadcast(pthread_cond_t *cond)
+SHIM_API int shim_cond_broadcast(pthread_cond_t *cond)
 {
 	return nobody_waits(cond) ? 0 : release_waiters(cond, INT_MAX, shim_real.broadcast);
 }
 
-SHIM_EXPORT int shim_cond_destroy(pthread_cond_t *cond)
+SHIM_API int shim_cond_destroy(pthread_cond_t *cond)
 {
 	/* Released waiters of ours are not in the condvar any more: nothing to wait for. */
-	if (shim_active() && (rqb_load(slot_of(cond)) & RQU_REF_TAG))
+	if (shim_active() && is_shared(cond))
+		shim_shared_forget(slot_of(cond));
+	else if (shim_active() && names_channel(rqb_load(slot_of(cond))))
 		rqb_store(slot_of(cond), 0);
 	return shim_real.destroy(cond);
 }
 
-__asm__(".symver shim_cond_wait, pthread_cond_wait@@GLIBC_2.3.2");
-__asm__(".symver shim_cond_timedwait, pthread_cond_timedwait@@GLIBC_2.3.2");
-__asm__(".symver shim_cond_clockwait, pthread_cond_clockwait@@GLIBC_2.34");
-__asm__(".symver shim_cond_clockwait_2_30, pthread_cond_clockwait@GLIBC_2.30");
-__asm__(".symver shim_cond_signal, pthread_cond_signal@@GLIBC_2.3.2");
-__asm__(".symver shim_cond_broadcast, pthread_cond_broadcast@@GLIBC_2.3.2");
-__asm__(".symver shim_cond_destroy, pthread_cond_destroy@@GLIBC_2.3.2");
+/* glibc has it from 2.30 in libpthread and from 2.34 in libc: two versions of one function. */
+SHIM_EXPORT_ALSO(shim_cond_clockwait, shim_cond_clockwait_2_30, pthread_cond_clockwait,
+		 "GLIBC_2.30");
+SHIM_EXPORT_DEFAULT(shim_cond_clockwait, pthread_cond_clockwait, "GLIBC_2.34");
+SHIM_EXPORT_DEFAULT(shim_cond_wait, pthread_cond_wait, SHIM_COND);
+SHIM_EXPORT_DEFAULT(shim_cond_timedwait, pthread_cond_timedwait, SHIM_COND);
+SHIM_EXPORT_DEFAULT(shim_cond_signal, pthread_cond_signal, SHIM_COND);
+SHIM_EXPORT_DEFAULT(shim_cond_broadcast, pthread_cond_broadcast, SHIM_COND);
+SHIM_EXPORT_DEFAULT(shim_cond_destroy, pthread_cond_destroy, SHIM_COND);
+
+/* clang-format off */
+const struct shim_binding shim_cond_bindings[] = {
+	SHIM_BIND(&shim_real.wait, shim_cond_wait, "pthread_cond_wait", SHIM_COND, true, true),
+	SHIM_BIND(&shim_real.timedwait, shim_cond_timedwait, "pthread_cond_timedwait", SHIM_COND, true, true),
+	SHIM_BIND(&shim_real.signal, shim_cond_signal, "pthread_cond_signal", SHIM_COND, true, true),
+	SHIM_BIND(&shim_real.broadcast, shim_cond_broadcast, "pthread_cond_broadcast", SHIM_COND, true, true),
+	SHIM_BIND(&shim_real.destroy, shim_cond_destroy, "pthread_cond_destroy", SHIM_COND, true, true),
+	/* Of 2.30: a program that calls it runs on a libc that has it. The later version wins. */
+	SHIM_BIND(&shim_real.clockwait, shim_cond_clockwait_2_30, "pthread_cond_clockwait", "GLIBC_2.30", false, false),
+	SHIM_BIND(&shim_real.clockwait, shim_cond_clockwait, "pthread_cond_clockwait", "GLIBC_2.34", false, true),
+	{.name = NULL},
+};
+/* clang-format on */

@@ -96,6 +96,12 @@ uint32_t rqu_sys_gettid(void);
 
 struct timespec rqu_sys_now(clockid_t clock);
 
+/* Is the calling thread's own policy FIFO, RR or DEADLINE, as it is now? Where in doubt, yes. */
+bool rqu_sys_realtime(void);
+
+/* Let others of the calling thread's urgency run first. */
+void rqu_sys_yield(void);
+
 /* RQPI_CAP_* bits; probes once. */
 unsigned int rqu_sys_caps(void);
 

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -303,6 +304,21 @@ int rqu_sys_read(uint32_t *word, uint32_t *val)
 uint32_t rqu_sys_gettid(void)
 {
 	return (uint32_t)syscall(SYS_gettid);
+}
+
+bool rqu_sys_realtime(void)
+{
+	int saved = errno;
+	long policy = syscall(SYS_sched_getscheduler, 0);
+
+	errno = saved;
+	policy &= ~SCHED_RESET_ON_FORK;
+	return policy != SCHED_OTHER && policy != SCHED_BATCH && policy != SCHED_IDLE;
+}
+
+void rqu_sys_yield(void)
+{
+	syscall(SYS_sched_yield);
 }
 
 struct timespec rqu_sys_now(clockid_t clock)

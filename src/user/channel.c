@@ -122,6 +122,17 @@ static struct rqu_chan *take_fresh(void)
 	return c;
 }
 
+static uint32_t kind_of(const struct rqu_lock *lock)
+{
+	return rqb_unlikely(lock->plain) ? RQU_CHAN_PLAIN : RQU_CHAN_REQUEUED;
+}
+
+/* Where a wait with @lock sleeps in @c. */
+static uint32_t *seq_of(struct rqu_chan *c, const struct rqu_lock *lock)
+{
+	return rqb_unlikely(lock->plain) ? &c->plain_seq : &c->seq;
+}
+
 /*
  * A channel for the condvar of @ref, with one pin, the caller's. NULL: no memory. Until `refs` is
  * stored it is nobody else's: `seq` may be relaxed.
@@ -136,9 +147,11 @@ static struct rqu_chan *lend(uint32_t *ref, const struct rqu_lock *lock)
 		return NULL;
 	c->word = lock->word;
 	c->shared = lock->shared;
-	c->plain = lock->plain;
 	/* Whoever still holds a ticket or a step of the channel's last life finds it stale. */
 	rqb_store(&c->seq, rqu_seq_after(rqb_load(&c->seq), true));
+	if (c->kinds & RQU_CHAN_PLAIN)
+		rqb_store(&c->plain_seq, rqu_seq_after(rqb_load(&c->plain_seq), true));
+	c->kinds = kind_of(lock);
 	rqb_store_ptr_rel((void **)&c->ref, ref);
 	rqb_store_rel(&c->refs, 1);
 	return c;
@@ -200,15 +213,26 @@ void rqu_channel_window_wake(struct rqu_chan *c, uint32_t ticket)
 		mark_release(c, next);
 }
 
-/* The caller holds a pin. */
+/*
+ * The caller holds a pin. A signal is for one of those who are requeued, else for one of the plain.
+ * If it released somebody of the former who was in the window, and not asleep, it releases two:
+ * which POSIX allows.
+ */
 static int release(struct rqu_chan *c, int nr_requeue)
 {
 	struct rqu_queue q = queue_of(c);
+	uint32_t kinds = rqb_load(&c->kinds);
 	uint32_t seq;
-	int ret = rqu_release(&q, nr_requeue, c->plain != 0, &seq);
+	int ret = 0;
 
+	if (rqb_likely(kinds & RQU_CHAN_REQUEUED))
+		ret = rqu_release(&q, nr_requeue, false, &seq);
 	if (ret > 0 && nr_requeue == 0)
 		mark_release(c, seq);
+	else if (rqb_unlikely(kinds & RQU_CHAN_PLAIN)) {
+		q.seq = &c->plain_seq;
+		rqu_release(&q, nr_requeue, true, NULL);
+	}
 	return ret;
 }
 
@@ -238,7 +262,9 @@ static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock, uint32_
 		name = rqb_load_acq(ref);
 		old = pin(ref, name);
 		if (old && old->word == lock->word && old->shared == lock->shared) {
-			*ticket = rqb_load_acq(&old->seq);
+			if (rqb_unlikely(!(rqb_load(&old->kinds) & kind_of(lock))))
+				rqb_or(&old->kinds, kind_of(lock));
+			*ticket = rqb_load_acq(seq_of(old, lock));
 			if (rqb_load_acq(ref) == name)
 				return old;
 			rqu_channel_unpin(old);
@@ -246,7 +272,7 @@ static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock, uint32_
 		}
 		c = lend(ref, lock);
 		if (c)
-			*ticket = rqb_load(&c->seq);
+			*ticket = rqb_load(seq_of(c, lock));
 		published = c && rqb_cas(ref, name, RQU_REF_TAG | c->index);
 		/*
 		 * The name was stale when we looked, but another's wait may have taken that very
@@ -269,7 +295,7 @@ static struct rqu_chan *join(uint32_t *ref, const struct rqu_lock *lock, uint32_
 
 static bool private_released(struct rqu_wait *w)
 {
-	return rqb_load_acq(&w->chan->seq) != w->ticket;
+	return rqb_load_acq(w->q.seq) != w->ticket;
 }
 
 static void private_forward(struct rqu_wait *w)
@@ -307,7 +333,7 @@ int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_dead
 
 	if (rqb_unlikely(!c))
 		return wait_without_channel(lock, dl);
-	w = (struct rqu_wait){.q = queue_of(c),
+	w = (struct rqu_wait){.q = {seq_of(c, lock), c->word, c->shared != 0},
 			      .ticket = ticket,
 			      .lock = lock,
 			      .plain = lock->plain,
@@ -317,7 +343,7 @@ int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_dead
 	return rqu_wait_and_relock(&w, dl);
 }
 
-int rqu_private_wake(uint32_t *ref, int nr_requeue)
+int rqu_private_release(uint32_t *ref, int nr_requeue)
 {
 	uint32_t name = rqb_load_acq(ref);
 	struct rqu_chan *c;
@@ -330,12 +356,7 @@ int rqu_private_wake(uint32_t *ref, int nr_requeue)
 		return 0;
 	ret = release(c, nr_requeue);
 	rqu_channel_unpin(c);
-	return ret;
-}
-
-int rqu_private_release(uint32_t *ref, int nr_requeue)
-{
-	return rqu_to_errno(rqu_private_wake(ref, nr_requeue));
+	return rqu_to_errno(ret);
 }
 
 bool rqu_private_busy(uint32_t *ref)

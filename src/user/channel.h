@@ -5,6 +5,9 @@
 
 #include "src/user/user.h"
 
+#define RQU_CHAN_REQUEUED 1u
+#define RQU_CHAN_PLAIN	  2u /* rqu_lock.plain: woken after the others, and they lock themselves */
+
 /*
  * A wait channel: where the waiters of one private condvar sleep. Type-stable: once a channel,
  * always a channel. One cache line.
@@ -14,12 +17,13 @@ struct rqu_chan {
 	uint32_t refs; /* pins; 0: free, or about to be [U-I2] */
 	uint32_t
 	    *ref; /* the condvar word that names this channel; stable while pinned, else NULL */
-	uint32_t *word;	 /* the mutex of those inside; stable while pinned */
-	uint32_t shared; /* that mutex is process-shared, so are the keys of our futex calls */
-	uint32_t plain;	 /* those inside sleep without requeue_pi; stable while pinned */
-	uint32_t index;	 /* its own; constant */
-	uint32_t next;	 /* free list: index + 1 of the next, 0 at the end */
-	uint32_t mark;	 /* the last signal step known to have released somebody */
+	uint32_t *word;	    /* the mutex of those inside; stable while pinned */
+	uint32_t shared;    /* that mutex is process-shared, so are the keys of our futex calls */
+	uint32_t index;	    /* its own; constant */
+	uint32_t next;	    /* free list: index + 1 of the next, 0 at the end */
+	uint32_t mark;	    /* the last signal step known to have released somebody */
+	uint32_t kinds;	    /* of waits in this lending, RQU_CHAN_*; grows under the mutex */
+	uint32_t plain_seq; /* as seq, for those who sleep without requeue_pi by their own wish */
 } __attribute__((aligned(64)));
 
 /* A sequence after one more signal or broadcast. */

@@ -46,12 +46,12 @@
  * A start value unlike that of any other life of a condvar. The mixing is the finaliser of
  * SplitMix64.
  */
-static uint32_t start_value(const struct rqu_cond *c)
+uint32_t rqu_shared_start(const void *place)
 {
 	struct timespec now = rqu_sys_now(CLOCK_MONOTONIC);
 	uint64_t x = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 
-	x ^= (uint64_t)(uintptr_t)c << 20 ^ (uint64_t)rqu_sys_gettid() << 40;
+	x ^= (uint64_t)(uintptr_t)place << 20 ^ (uint64_t)rqu_sys_gettid() << 40;
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
 	return (uint32_t)(x ^ (x >> 31));
@@ -59,7 +59,7 @@ static uint32_t start_value(const struct rqu_cond *c)
 
 void rqu_shared_init(struct rqu_cond *c)
 {
-	c->seq = start_value(c);
+	c->seq = rqu_shared_start(c);
 }
 
 static struct rqu_queue queue_of(struct rqu_cond *c)
@@ -128,7 +128,7 @@ int rqu_shared_release(struct rqu_cond *c, int nr_requeue)
 }
 
 /* Gone (EFAULT) is released too: destroy is legal only after that. */
-static bool shared_released(struct rqu_wait *w)
+bool rqu_shared_released(struct rqu_wait *w)
 {
 	int ret = rqu_sys_compare(w->q.seq, w->ticket, true);
 	uint32_t now;
@@ -143,7 +143,7 @@ static bool shared_released(struct rqu_wait *w)
  * Without a step of `seq`: this must not write, see above. Nobody else is owed one: whoever was in
  * the window when our signal was sent has been released by that signal's own step.
  */
-static void shared_forward(struct rqu_wait *w)
+void rqu_shared_forward(struct rqu_wait *w)
 {
 	uint32_t now;
 	int ret = -ENOSYS;
@@ -184,8 +184,8 @@ int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_
 			      .ticket = rqb_load(&c->seq),
 			      .lock = lock,
 			      .plain = is_plain(c),
-			      .released = shared_released,
-			      .forward = shared_forward};
+			      .released = rqu_shared_released,
+			      .forward = rqu_shared_forward};
 	/*
 	 * A plain sleeper always: FUTEX_WAKE reaches nobody while one that waits to be requeued is
 	 * in front of it.

@@ -238,8 +238,6 @@ bool rqu_can_requeue(void);
 int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl);
 /* 0 or a positive errno. @nr_requeue 0: signal, INT_MAX: broadcast. */
 int rqu_private_release(uint32_t *ref, int nr_requeue);
-/* The same. Returns how many the kernel found asleep, or a negative errno. */
-int rqu_private_wake(uint32_t *ref, int nr_requeue);
 /* Is any thread inside a wait on the condvar of @ref? What tests ask. */
 bool rqu_private_busy(uint32_t *ref);
 
@@ -267,6 +265,11 @@ RQB_BUILD(_Alignof(struct rqu_cond) <= _Alignof(rqpi_cond_t), "the public type i
 void rqu_shared_init(struct rqu_cond *c);
 int rqu_shared_wait(struct rqu_cond *c, struct rqu_lock *lock, const struct rqu_deadline *dl);
 int rqu_shared_release(struct rqu_cond *c, int nr_requeue);
+/* Of a wait whose sequence lies in shared memory, here and in the shim: rqu_wait's functions. */
+bool rqu_shared_released(struct rqu_wait *w);
+void rqu_shared_forward(struct rqu_wait *w);
+/* A first value for a sequence at @place, unlike that of any other life of the memory there. */
+uint32_t rqu_shared_start(const void *place);
 
 /* ---- counters (info.c) ---- */
 

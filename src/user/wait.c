@@ -214,7 +214,7 @@ static int outcome(struct rqu_wait *w, int ret)
 	case -ENOSYS: /* requeue_pi was taken away: a spurious wakeup, the next wait does without */
 		return 0;
 	case -EAGAIN:
-		if (w->chan)
+		if (w->chan && !w->plain)
 			rqu_channel_window_wake(w->chan, w->ticket);
 		return 0;
 	case -ETIMEDOUT:

@@ -26,13 +26,18 @@ int cmd_bench(int argc, char **argv); /* in bench/, where that is built */
 int cmd_conform(int argc, char **argv);
 int cmd_check(int argc, char **argv); /* its exit codes are its own: 0, 1, 2, 3 */
 
+enum preload {
+	PRELOAD_COND,  /* librqpi-preload.so */
+	PRELOAD_MUTEX, /* librqpi-preload-mutex.so: the same and the mutex functions */
+};
+
 /*
- * preload_find() - where librqpi-preload.so is: $RQPI_PRELOAD, else the build tree this binary lies
- * in, else where it was installed.
+ * preload_find() - where a preload is: $RQPI_PRELOAD or beside it, else the build tree this binary
+ * lies in, else where it was installed.
  * @who: the command, for the message on standard error that says what was tried.
  * Returns 0 and an absolute path in @path (PATH_MAX bytes), or -1.
  */
-int preload_find(const char *who, char *path);
+int preload_find(const char *who, enum preload which, char *path);
 
 /*
  * The folder this binary lies in, PATH_MAX bytes at @path. Returns 0, or -1 where /proc does not
@@ -42,7 +47,7 @@ int preload_own_folder(char *path);
 
 /*
  * preload_join() - a value for LD_PRELOAD: @preload (NULL: nothing) in front of @inherited (NULL:
- * nothing), without any other librqpi-preload.so that @inherited names. Returns memory to free; ""
+ * nothing), without any other preload of ours that @inherited names. Returns memory to free; ""
  * when nothing is left.
  */
 char *preload_join(const char *preload, const char *inherited);

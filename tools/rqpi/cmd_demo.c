@@ -335,7 +335,7 @@ int cmd_demo(int argc, char **argv)
 	r->inherited = inherited;
 	r->waiters = d.options.waiters;
 	r->hog_ms = d.options.hog_ms;
-	if (!preload_find("demo", d.preload) && !demo_find_program(d.program) &&
+	if (!preload_find("demo", PRELOAD_COND, d.preload) && !demo_find_program(d.program) &&
 	    !demo_choose_cpus(&r->cpu, &r->cpu2)) {
 		r->preload = d.preload;
 		code = run_demo(&d);

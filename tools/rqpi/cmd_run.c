@@ -2,8 +2,8 @@
 /*
  * cmd_run.c - `rqpi run`: put librqpi-preload.so under a program and become that program.
  *
- * Owns the search for the preload, which cmd_demo.c uses too. The program is started by execvp(3)
- * in this very process, so that its exit status, its signals and its parent are its own.
+ * The program is started by execvp(3) in this very process, so that its exit status, its signals and
+ * its parent are its own. What is asked for goes to the preload by the environment (rqpi(7)).
  */
 #define _GNU_SOURCE
 #include <elf.h>
@@ -20,98 +20,6 @@
 #include "cmd.h"
 
 enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 }; /* as env(1) and the shells say it */
-
-static const char preload_name[] = "librqpi-preload.so";
-
-int preload_own_folder(char *path)
-{
-	ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
-	char *slash;
-
-	if (length < 0)
-		return -1;
-	path[length] = '\0';
-	slash = strrchr(path, '/');
-	if (!slash)
-		return -1;
-	*slash = '\0';
-	return 0;
-}
-
-/* LD_PRELOAD separates by spaces and colons and has no way to quote them. */
-static int check_expressible(const char *who, const char *path)
-{
-	if (!strpbrk(path, " :\t\n"))
-		return 0;
-	fprintf(stderr,
-		"rqpi %s: %s: LD_PRELOAD cannot express a path with a space or a colon in it\n",
-		who, path);
-	return -1;
-}
-
-int preload_find(const char *who, char *path)
-{
-	const char *chosen = getenv("RQPI_PRELOAD");
-	char folder[PATH_MAX];
-	char in_tree[PATH_MAX + 64] = "";
-
-	if (chosen && *chosen) {
-		if (!realpath(chosen, path) || access(path, R_OK)) {
-			fprintf(stderr, "rqpi %s: RQPI_PRELOAD=%s: %s\n", who, chosen,
-				strerror(errno));
-			return -1;
-		}
-		return check_expressible(who, path);
-	}
-	if (!preload_own_folder(folder)) {
-		snprintf(in_tree, sizeof(in_tree), "%s/../../src/%s", folder, preload_name);
-		if (realpath(in_tree, path) && !access(path, R_OK))
-			return check_expressible(who, path);
-	}
-	if (realpath(RQPI_PRELOAD_INSTALLED, path) && !access(path, R_OK))
-		return check_expressible(who, path);
-	fprintf(stderr, "rqpi %s: cannot find %s; tried:\n", who, preload_name);
-	if (*in_tree)
-		fprintf(stderr, "  %s\n", in_tree);
-	fprintf(stderr, "  %s\nSet RQPI_PRELOAD to its path.\n", RQPI_PRELOAD_INSTALLED);
-	return -1;
-}
-
-static bool is_our_preload(const char *entry, size_t length)
-{
-	const char *slash = memrchr(entry, '/', length);
-	const char *base = slash ? slash + 1 : entry;
-
-	length -= (size_t)(base - entry);
-	return length == sizeof(preload_name) - 1 && !memcmp(base, preload_name, length);
-}
-
-char *preload_join(const char *preload, const char *inherited)
-{
-	const char *rest = inherited ? inherited : "";
-	size_t size = (preload ? strlen(preload) : 0) + strlen(rest) + 2;
-	char *joined = malloc(size);
-	size_t used;
-
-	if (!joined) {
-		fprintf(stderr, "rqpi: no memory\n");
-		exit(RQPI_EXIT_CANNOT);
-	}
-	used = (size_t)snprintf(joined, size, "%s", preload ? preload : "");
-	for (;;) {
-		size_t length;
-
-		rest += strspn(rest, " :");
-		length = strcspn(rest, " :");
-		if (!length)
-			break;
-		if (!is_our_preload(rest, length))
-			used += (size_t)snprintf(joined + used, size - used, "%s%.*s",
-						 used ? ":" : "", (int)length, rest);
-		rest += length;
-	}
-	return joined;
-}
 
 /* Where execvp(3) will find @name. Returns 0 and the path, or -1. */
 static int resolve_program(const char *name, char *path)
@@ -200,27 +108,79 @@ static int become(const char **command)
 	return error == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE;
 }
 
-static int run_command(const char **command)
+struct choice {
+	int force;    /* --force-pi */
+	char *except; /* --except, all of them, separated by colons; NULL: none */
+};
+
+static int set_variable(const char *name, const char *value)
+{
+	if (!setenv(name, value, 1))
+		return 0;
+	fprintf(stderr, "rqpi run: cannot set %s: %s\n", name, strerror(errno));
+	return -1;
+}
+
+static int set_environment(const struct choice *choice)
 {
 	char preload[PATH_MAX];
 	char *value;
+	int err;
 
-	if (preload_find("run", preload))
-		return RQPI_EXIT_CANNOT;
+	if (preload_find("run", choice->force ? PRELOAD_MUTEX : PRELOAD_COND, preload))
+		return -1;
 	value = preload_join(preload, getenv("LD_PRELOAD"));
-	if (setenv("LD_PRELOAD", value, 1)) {
-		fprintf(stderr, "rqpi run: cannot set LD_PRELOAD: %s\n", strerror(errno));
-		free(value);
+	err = set_variable("LD_PRELOAD", value);
+	free(value);
+	if (!err && choice->force)
+		err = set_variable("RQPI_FORCE_PI", "1");
+	if (!err && choice->except)
+		err = set_variable("RQPI_FORCE_PI_EXCEPT", choice->except);
+	return err;
+}
+
+static int run_command(const struct choice *choice, const char **command)
+{
+	if (choice->except && !choice->force) {
+		fprintf(stderr, "rqpi run: --except=%s: means nothing without --force-pi\n",
+			choice->except);
 		return RQPI_EXIT_CANNOT;
 	}
-	free(value);
+	if (set_environment(choice))
+		return RQPI_EXIT_CANNOT;
 	warn_if_ignored(command[0]);
 	return become(command);
 }
 
+/* One more --except. */
+static void add_pattern(struct choice *choice, const char *pattern)
+{
+	char *longer = NULL;
+
+	if (choice->except && asprintf(&longer, "%s:%s", choice->except, pattern) < 0)
+		longer = NULL;
+	else if (!choice->except)
+		longer = strdup(pattern);
+	if (!longer) {
+		fprintf(stderr, "rqpi: no memory\n");
+		exit(RQPI_EXIT_CANNOT);
+	}
+	free(choice->except);
+	choice->except = longer;
+}
+
 int cmd_run(int argc, char **argv)
 {
-	struct poptOption table[] = {POPT_AUTOHELP POPT_TABLEEND};
+	struct choice choice = {0};
+	char *pattern = NULL;
+	struct poptOption table[] = {
+	    {"force-pi", '\0', POPT_ARG_NONE, &choice.force, 0,
+	     "every mutex inherits priority, whatever the program asked for", NULL},
+	    {"except", '\0', POPT_ARG_STRING, &pattern, 'x',
+	     "but not those in, or first used by, programs and libraries of this name (may be "
+	     "repeated)",
+	     "PATTERN"},
+	    POPT_AUTOHELP POPT_TABLEEND};
 	const char **command;
 	poptContext context;
 	int status = RQPI_EXIT_CANNOT;
@@ -230,21 +190,25 @@ int cmd_run(int argc, char **argv)
 	context = poptGetContext("rqpi", argc, (const char **)argv, table,
 				 POPT_CONTEXT_POSIXMEHARDER);
 	poptSetOtherOptionHelp(context,
-			       "[--] CMD [ARG...]\n\n"
-			       "Runs CMD with librqpi-preload.so in front of LD_PRELOAD.\n"
+			       "[OPTION...] [--] CMD [ARG...]\n\n"
+			       "Runs CMD with a preload of rqpi in front of LD_PRELOAD.\n"
 			       "Exit status: that of CMD; 127 CMD not found, 126 not executable, "
 			       "2 rqpi could not start it.\n");
-	c = poptGetNextOpt(context);
+	while ((c = poptGetNextOpt(context)) == 'x') {
+		add_pattern(&choice, pattern);
+		free(pattern);
+	}
 	if (c < -1) {
 		fprintf(stderr, "rqpi run: %s: %s\n", poptBadOption(context, 0), poptStrerror(c));
 	} else {
 		command = poptGetArgs(context);
 		if (command && command[0])
-			status = run_command(command);
+			status = run_command(&choice, command);
 		else
-			fprintf(stderr,
-				"rqpi run: no command given\nUsage: rqpi run [--] CMD [ARG...]\n");
+			fprintf(stderr, "rqpi run: no command given\n"
+					"Usage: rqpi run [OPTION...] [--] CMD [ARG...]\n");
 	}
 	poptFreeContext(context);
+	free(choice.except);
 	return status;
 }

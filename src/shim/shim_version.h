@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shim_version.h - under which versions glibc exports what, on the machines we have a preload for.
+ *
+ * Each machine has a base version, of the glibc that was first there, and x86-64 has pthread_cond_*
+ * twice: those of 2.2.5 take another pthread_cond_t (shim_cond_old.c). The version scripts are made
+ * from the same values (src/shim/meson.build).
+ */
+#ifndef RQU_SHIM_VERSION_H
+#define RQU_SHIM_VERSION_H
+
+#if defined(__x86_64__) && defined(__LP64__)
+#define SHIM_BASE     "GLIBC_2.2.5"
+#define SHIM_COND     "GLIBC_2.3.2"
+#define SHIM_COND_OLD "GLIBC_2.2.5"
+#elif defined(__aarch64__) && defined(__LP64__)
+#define SHIM_BASE "GLIBC_2.17"
+#define SHIM_COND "GLIBC_2.17"
+#elif defined(__riscv) && __riscv_xlen == 64
+#define SHIM_BASE "GLIBC_2.27"
+#define SHIM_COND "GLIBC_2.27"
+#else
+#error "no preload for this machine: its versions of pthread_* are to be put here"
+#endif
+
+/* clang-format off */
+/* Export @function as libc's @name of @version: the one that programs are linked with today. */
+#define SHIM_EXPORT_DEFAULT(function, name, version) \
+	__asm__(".symver " #function ", " #name "@@" version)
+
+/*
+ * And the same @function under another version, or another name: each needs a symbol of its own.
+ */
+#define SHIM_EXPORT_ALSO(function, alias_name, name, version) \
+	extern __typeof__(function) alias_name \
+	    __attribute__((alias(#function), visibility("default"))); \
+	__asm__(".symver " #alias_name ", " #name "@" version)
+
+/* A struct shim_binding. */
+#define SHIM_BIND(field, function, name, version, needed, is_default) \
+	{name, version, field, (void (*)(void))(function), needed, is_default}
+/* clang-format on */
+
+#define SHIM_API __attribute__((visibility("default")))
+
+#endif /* RQU_SHIM_VERSION_H */
