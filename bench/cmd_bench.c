@@ -21,10 +21,12 @@ static const struct {
     {"herd", bench_ask_herd},
     {"inversion", bench_ask_inversion},
     {"queue", bench_ask_queue},
+    {"contended", bench_ask_contended},
+    {"pool", bench_ask_pool},
     {"engine", bench_ask_engine},
 };
 
-#define QUESTION_NAMES "uncontended, wake, herd, inversion, queue, engine, all"
+#define QUESTION_NAMES "uncontended, wake, herd, inversion, queue, contended, pool, engine, all"
 
 enum { QUESTIONS = (int)(sizeof(questions) / sizeof(questions[0])) };
 
@@ -125,18 +127,21 @@ static const char *pick_question(poptContext context)
 int cmd_bench(int argc, char **argv)
 {
 	struct bench_options opt = {.cpu = -1};
-	char *waiters = NULL, *hogs = NULL;
+	char *waiters = NULL, *hogs = NULL, *threads = NULL;
 	int json = 0, code, result = 2;
 	const struct poptOption table[] = {
 	    {"rounds", 0, POPT_ARG_INT, &opt.rounds, 0, "how often all implementations take turns",
 	     "N"},
 	    {"samples", 0, POPT_ARG_INT, &opt.samples, 0, "measurements in one batch", "N"},
 	    {"cpu", 0, POPT_ARG_INT, &opt.cpu, 0, "the CPU to measure on (default: the last)", "N"},
-	    {"waiters", 0, POPT_ARG_STRING, &waiters, 0, "herd: how many (default: 8,64,512)",
+	    {"waiters", 0, POPT_ARG_STRING, &waiters, 0,
+	     "how many (default: herd 8,64,512; pool 64)", "N,..."},
+	    {"threads", 0, POPT_ARG_STRING, &threads, 0, "contended: how many (default: 1,2,4,8)",
 	     "N,..."},
 	    {"hog", 0, POPT_ARG_STRING, &hogs, 0, "inversion: hog lengths (default: 5,20,50)",
 	     "MS,..."},
-	    {"ms", 0, POPT_ARG_INT, &opt.ms, 0, "queue: length of a batch (default: 400)", "MS"},
+	    {"ms", 0, POPT_ARG_INT, &opt.ms, 0,
+	     "queue, contended: length of a batch (default: 400)", "MS"},
 	    {"json", 0, POPT_ARG_NONE, &json, 0, "everything as one JSON document", NULL},
 	    POPT_AUTOHELP POPT_TABLEEND};
 	poptContext context;
@@ -145,14 +150,17 @@ int cmd_bench(int argc, char **argv)
 	argv[0] = (char[]){"rqpi bench"}; /* for popt's usage line */
 	context = poptGetContext("rqpi", argc, (const char **)argv, table, 0);
 	poptSetOtherOptionHelp(context,
-			       "[OPTION...] uncontended|wake|herd|inversion|queue|engine|all");
+			       "[OPTION...] uncontended|wake|herd|inversion|queue|contended|"
+			       "pool|engine|all");
 	code = poptGetNextOpt(context);
 	opt.json = json;
+	opt.waiters_chosen = waiters != NULL;
 	if (code < -1) {
 		fprintf(stderr, "rqpi bench: %s: %s\n", poptBadOption(context, 0),
 			poptStrerror(code));
 	} else if (check_options(&opt) &&
 		   parse_list("waiters", waiters ? waiters : "8,64,512", 1, 2048, &opt.waiters) &&
+		   parse_list("threads", threads ? threads : "1,2,4,8", 1, 64, &opt.threads) &&
 		   parse_list("hog", hogs ? hogs : "5,20,50", 2, 200, &opt.hogs)) {
 		which = pick_question(context);
 		if ((!which || *which) && bench_pick_cpus(&opt) && bench_find_programs(&opt)) {
@@ -162,6 +170,7 @@ int cmd_bench(int argc, char **argv)
 	}
 	free(waiters);
 	free(hogs);
+	free(threads);
 	poptFreeContext(context);
 	return result;
 }

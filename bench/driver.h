@@ -20,6 +20,8 @@ enum bench_impl {
 	BENCH_FUTEX,
 	BENCH_LINUX,
 	BENCH_ENGINE,
+	BENCH_NORMAL,
+	BENCH_FORCE_PI,
 	BENCH_IMPLS,
 };
 
@@ -39,8 +41,9 @@ struct bench_list {
 struct bench_options {
 	int rounds, samples; /* 0: as the benchmark likes it */
 	int cpu, cpu2;	     /* cpu2: -1 if this process may use one CPU only */
-	int ms;		     /* queue: length of a batch */
-	struct bench_list waiters, hogs;
+	int ms;		     /* queue, contended: length of a batch */
+	struct bench_list waiters, hogs, threads;
+	bool waiters_chosen;
 	bool json, moderate; /* moderate: one of several benchmarks, each is to be short */
 	bool fifo;	     /* the right to SCHED_FIFO is there */
 	char worker[4096], preload[4096];
@@ -149,11 +152,17 @@ struct bench_figure {
 	const char *of;
 	double value, limit;
 	double error; /* NAN: not known, or a count */
+	bool least;   /* the figure has to be @limit or more, not or less */
 };
 
-/* bench_quotient() - @a / @b, to be at most @limit; bench_figure() - one value. */
+/*
+ * bench_quotient() - @a / @b, to be at most @limit; bench_share() - at least; bench_figure() - one
+ * value, at most.
+ */
 struct bench_figure bench_quotient(const char *of, const struct bench_series *a,
 				   const struct bench_series *b, double limit);
+struct bench_figure bench_share(const char *of, const struct bench_series *a,
+				const struct bench_series *b, double limit);
 struct bench_figure bench_figure(const char *of, double value, double limit);
 /* bench_target() - a line of the targets block. Compared as printed: rounded to two decimals. */
 void bench_target(struct bench_report *rep, enum bench_impl impl, struct bench_figure figure);
@@ -171,12 +180,20 @@ bool bench_may_use_fifo(void);
  */
 bool bench_pick_cpus(struct bench_options *opt);
 
+/*
+ * bench_forced() - with force-pi: has the preload made the mutex a PI mutex? What was asked is
+ * measured only then.
+ */
+bool bench_forced(const struct bench_case *c);
+
 /* The questions, one file each. Return false if nothing could be measured. */
 bool bench_ask_uncontended(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_wake(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_herd(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_inversion(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_queue(const struct bench_options *opt, struct bench_report *rep);
+bool bench_ask_contended(const struct bench_options *opt, struct bench_report *rep);
+bool bench_ask_pool(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_engine(const struct bench_options *opt, struct bench_report *rep);
 
 #endif /* BENCH_DRIVER_H */

@@ -10,8 +10,13 @@
 #define BENCH_IMPL_H
 
 #if defined(BENCH_IMPL_PTHREAD)
+#define BENCH_PROTOCOL PTHREAD_PRIO_INHERIT
 #include "impl_pthread.h"
 #define WORK_FN(bench) work_##bench##_pthread
+#elif defined(BENCH_IMPL_NORMAL)
+#define BENCH_PROTOCOL PTHREAD_PRIO_NONE
+#include "impl_pthread.h"
+#define WORK_FN(bench) work_##bench##_normal
 #elif defined(BENCH_IMPL_NATIVE)
 #include "impl_native.h"
 #define WORK_FN(bench) work_##bench##_native
@@ -28,7 +33,7 @@
 #include "impl_call.h"
 #define WORK_FN(bench) work_##bench##_engine
 #else
-#error "compile with -DBENCH_IMPL_PTHREAD, _NATIVE, _REQUEUE, _FUTEX, _LINUX or _ENGINE"
+#error "compile with -DBENCH_IMPL_PTHREAD, _NORMAL, _NATIVE, _REQUEUE, _FUTEX, _LINUX or _ENGINE"
 #endif
 
 #endif /* BENCH_IMPL_H */

@@ -20,6 +20,12 @@ static inline void bm_init(bm_t *m)
 		work_die("rqpi_mutex_init", err);
 }
 
+static inline bool bm_is_pi(const bm_t *m)
+{
+	(void)m;
+	return true;
+}
+
 static inline void bm_lock(bm_t *m)
 {
 	int err = rqpi_mutex_lock(m);

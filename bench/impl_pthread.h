@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * impl_pthread.h - the pthread functions with a PTHREAD_PRIO_INHERIT mutex: "glibc", and "preload"
- * when the worker was started with librqpi-preload.so under it. The code is the same, as in an
- * unmodified program. Included by impl.h alone.
+ * impl_pthread.h - the pthread functions with a mutex of the protocol that impl.h names. "glibc"
+ * has PTHREAD_PRIO_INHERIT, and so has "preload", with librqpi-preload.so under it. "normal" has a
+ * mutex that does not inherit, which is what std::mutex is, and so has "force-pi", with the preload
+ * under it, told to make all mutexes inherit. The code is the same, as in an unmodified program.
+ * Included by impl.h alone.
  */
 #ifndef BENCH_IMPL_PTHREAD_H
 #define BENCH_IMPL_PTHREAD_H
 
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #include "worker.h"
 
 typedef pthread_mutex_t bm_t;
@@ -19,12 +23,23 @@ static inline void bm_init(bm_t *m)
 	int err;
 
 	pthread_mutexattr_init(&attr);
-	err = pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	err = pthread_mutexattr_setprotocol(&attr, BENCH_PROTOCOL);
 	if (!err)
 		err = pthread_mutex_init(m, &attr);
 	if (err)
-		work_die("pthread_mutex_init with PTHREAD_PRIO_INHERIT", err);
+		work_die("pthread_mutex_init", err);
 	pthread_mutexattr_destroy(&attr);
+}
+
+/*
+ * bm_is_pi() - does @m, which the caller holds, inherit? A word that the kernel can read an owner
+ * from holds the owner's thread id; that of a normal mutex says 1.
+ */
+static inline bool bm_is_pi(const bm_t *m)
+{
+	const uint32_t *word = (const uint32_t *)m;
+
+	return (*word & 0x3fffffff) == (uint32_t)syscall(SYS_gettid);
 }
 
 static inline void bm_lock(bm_t *m)

@@ -37,6 +37,12 @@ static inline void bm_init(bm_t *m)
 	atomic_store(&m->word, 0);
 }
 
+static inline bool bm_is_pi(const bm_t *m)
+{
+	(void)m;
+	return true;
+}
+
 static inline void bm_lock(bm_t *m)
 {
 	uint32_t none = 0;

@@ -70,28 +70,41 @@ bool bench_find_programs(struct bench_options *opt)
 	return false;
 }
 
-/*
- * The worker's environment: ours, with LD_PRELOAD set to @preload, or without any if that is NULL.
- */
-static char **make_environment(const char *preload)
+/* What decides which implementation a worker is; the caller's own choice must not. */
+static bool decides(const char *setting)
 {
-	static char setting[4200];
+	static const char *const names[] = {
+	    "LD_PRELOAD=", "RQPI_FORCE_PI=", "RQPI_PRELOAD_OFF=", "RQPI_BACKEND="};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strncmp(setting, names[i], strlen(names[i])))
+			return true;
+	}
+	return false;
+}
+
+/* The worker's environment: ours, with what makes it @impl and nothing else that could. */
+static char **make_environment(const struct bench_options *opt, enum bench_impl impl)
+{
+	static char preload[4200], force[] = "RQPI_FORCE_PI=1";
 	size_t n = 0, kept = 0;
 	char **env;
 
 	while (environ[n])
 		n++;
-	env = calloc(n + 2, sizeof(*env));
+	env = calloc(n + 3, sizeof(*env));
 	if (!env)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		if (strncmp(environ[i], "LD_PRELOAD=", 11))
+		if (!decides(environ[i]))
 			env[kept++] = environ[i];
 	}
-	if (preload) {
-		snprintf(setting, sizeof(setting), "LD_PRELOAD=%s", preload);
-		env[kept] = setting;
+	if (impl == BENCH_PRELOAD || impl == BENCH_FORCE_PI) {
+		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", opt->preload);
+		env[kept++] = preload;
 	}
+	if (impl == BENCH_FORCE_PI)
+		env[kept++] = force;
 	return env;
 }
 
@@ -99,7 +112,7 @@ static pid_t start_worker(const struct bench_options *opt, const char *bench,
 			  const struct bench_case *c, enum bench_impl impl, int *out)
 {
 	char words[256], limit[32], *argv[MAX_WORDS], *save = NULL;
-	char **env = make_environment(impl == BENCH_PRELOAD ? opt->preload : NULL);
+	char **env = make_environment(opt, impl);
 	posix_spawn_file_actions_t actions;
 	int pipes[2], n = 0, err;
 	pid_t pid = -1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * targets.c - the block of targets at the end of each benchmark: what rqpi has to reach, beside
- * what was measured. Called by the ask_*.c. Judges figure <= limit, as printed, and has no
+ * what was measured. Called by the ask_*.c. Judges figures as printed, and has no
  * influence on the exit code: one noisy run proves nothing either way.
  */
 #include "driver.h"
@@ -13,14 +13,23 @@
 struct bench_figure bench_quotient(const char *of, const struct bench_series *a,
 				   const struct bench_series *b, double limit)
 {
-	struct bench_figure figure = {of, bench_ratio(a, b), limit, bench_ratio_error(a, b)};
+	struct bench_figure figure = {of, bench_ratio(a, b), limit, bench_ratio_error(a, b), false};
 
+	return figure;
+}
+
+struct bench_figure bench_share(const char *of, const struct bench_series *a,
+				const struct bench_series *b, double limit)
+{
+	struct bench_figure figure = bench_quotient(of, a, b, limit);
+
+	figure.least = true;
 	return figure;
 }
 
 struct bench_figure bench_figure(const char *of, double value, double limit)
 {
-	struct bench_figure figure = {of, value, limit, NAN};
+	struct bench_figure figure = {of, value, limit, NAN, false};
 
 	return figure;
 }
@@ -30,7 +39,8 @@ static const char *judge(struct bench_report *rep, enum bench_impl impl, const c
 {
 	struct json_object *object = json_object_new_object();
 	bool measured = isfinite(figure->value);
-	bool met = measured && round(figure->value * 100) <= round(figure->limit * 100);
+	double over = round(figure->value * 100) - round(figure->limit * 100);
+	bool met = measured && (figure->least ? over >= 0 : over <= 0);
 	bool close = measured && fabs(figure->value - figure->limit) <= figure->error;
 	char full[160];
 
@@ -40,6 +50,8 @@ static const char *judge(struct bench_report *rep, enum bench_impl impl, const c
 	json_object_object_add(object, "figure", bench_json_figure(figure->value));
 	json_object_object_add(object, "error", bench_json_figure(figure->error));
 	json_object_object_add(object, "limit", bench_json_figure(figure->limit));
+	json_object_object_add(object, "limit_is",
+			       json_object_new_string(figure->least ? "least" : "most"));
 	json_object_object_add(object, "met", measured ? json_object_new_boolean(met) : NULL);
 	json_object_object_add(object, "close", json_object_new_boolean(close));
 	json_object_array_add(rep->targets, object);
@@ -54,11 +66,12 @@ static const char *judge(struct bench_report *rep, enum bench_impl impl, const c
 void bench_target(struct bench_report *rep, enum bench_impl impl, struct bench_figure figure)
 {
 	if (!rep->judged)
-		bench_say(rep, "\n  %-54s%9s%9s%9s\n", "targets", "figure", "+-", "limit");
+		bench_say(rep, "\n  %-54s%9s%9s%11s\n", "targets", "figure", "+-", "limit");
 	bench_say(rep, "    %-8s %-43s", bench_impl_name[impl], figure.of);
 	bench_say_number(rep, 9, 2, figure.value);
 	bench_say_number(rep, 9, 2, figure.error);
-	bench_say(rep, "%9.2f  %s\n", figure.limit, judge(rep, impl, "", &figure));
+	bench_say(rep, "%6s%5.2f  %s\n", figure.least ? ">=" : "<=", figure.limit,
+		  judge(rep, impl, "", &figure));
 }
 
 void bench_target_row(struct bench_report *rep, enum bench_impl impl, const char *what,

@@ -201,6 +201,9 @@ const char *work_parse_args(struct work_args *args, char **words)
 	    {"order", &args->order, 0, 1},
 	    {"pairs", &args->pairs, 1, 16},
 	    {"ms", &args->ms, 1, 60000},
+	    {"threads", &args->threads, 1, 64},
+	    {"work", &args->work_ns, 0, 1000000},
+	    {"forced", &args->forced, 0, 1},
 	    {"part", &args->part, 0, WORK_PARTS - 1},
 	    {"limit", &args->limit, 1, 600},
 	};

@@ -55,6 +55,18 @@ static const struct {
     {"queue", "glibc", work_queue_pthread},
     {"queue", "preload", work_queue_pthread},
     {"queue", "native", work_queue_native},
+    {"contended", "normal", work_contended_normal},
+    {"contended", "glibc", work_contended_pthread},
+    {"contended", "native", work_contended_native},
+    {"contended", "preload", work_contended_pthread},
+    {"contended", "force-pi", work_contended_normal},
+    {"contended", "requeue", work_contended_requeue},
+    {"pool", "normal", work_pool_normal},
+    {"pool", "glibc", work_pool_pthread},
+    {"pool", "native", work_pool_native},
+    {"pool", "preload", work_pool_pthread},
+    {"pool", "force-pi", work_pool_normal},
+    {"pool", "requeue", work_pool_requeue},
     {"engine", "linux", work_engine_linux},
     {"engine", "engine", work_engine_engine},
 };
@@ -62,14 +74,14 @@ static const struct {
 /* A preload that did not load would pass for ours with glibc's figures, and the other way round. */
 static void check_preload(const char *impl)
 {
-	bool wanted = !strcmp(impl, "preload"), there;
+	bool wanted = !strcmp(impl, "preload") || !strcmp(impl, "force-pi"), there;
 	Dl_info info;
 
 	if (!dladdr((void *)(uintptr_t)pthread_cond_signal, &info) || !info.dli_fname)
 		work_die("cannot tell which library pthread_cond_signal comes from", 0);
 	there = strstr(info.dli_fname, "librqpi-preload") != NULL;
 	if (wanted && !there)
-		work_die("preload: pthread_cond_signal is not that of librqpi-preload.so", 0);
+		work_die("pthread_cond_signal is not that of librqpi-preload.so", 0);
 	if (!wanted && there)
 		work_die("librqpi-preload.so is loaded, but this batch is to run without it", 0);
 }
@@ -92,7 +104,7 @@ static void guard_process(int seconds)
 
 int main(int argc, char **argv)
 {
-	struct work_args args = {.cpu2 = -1, .samples = 1, .pairs = 1, .waiters = 1, .limit = 30};
+	struct work_args args = {.cpu2 = -1, .samples = 1, .pairs = 1, .waiters = 1};
 	const char *wrong;
 
 	if (argc < 3) {
@@ -101,6 +113,9 @@ int main(int argc, char **argv)
 		      stderr);
 		return 2;
 	}
+	args.ms = args.limit = 30;
+	args.threads = 1;
+	args.forced = !strcmp(argv[2], "force-pi");
 	wrong = work_parse_args(&args, argv + 3);
 	if (wrong) {
 		fprintf(stderr, "rqpi-bench-worker: not an argument, or out of range: %s\n", wrong);

@@ -31,7 +31,10 @@ struct work_args {
 	int hog_ms;  /* inversion */
 	int order;   /* inversion: scenario order, else group */
 	int pairs;   /* queue */
-	int ms;	     /* queue: for how long */
+	int ms;	     /* queue, contended: for how long */
+	int threads; /* contended */
+	int work_ns; /* contended: with the mutex held, and as much without */
+	int forced;  /* contended, pool: measure nothing if the mutex does not inherit */
 	int part;    /* engine: enum work_part */
 	int limit;   /* seconds until the watchdog ends the process */
 };
@@ -45,12 +48,17 @@ enum work_part { WORK_PART_CALLS, WORK_PART_REQUEUE, WORK_PART_HANDS, WORK_PARTS
 	void work_wake_##impl(const struct work_args *args);        \
 	void work_herd_##impl(const struct work_args *args);        \
 	void work_inversion_##impl(const struct work_args *args);   \
-	void work_queue_##impl(const struct work_args *args)
+	void work_queue_##impl(const struct work_args *args);       \
+	void work_contended_##impl(const struct work_args *args);   \
+	void work_pool_##impl(const struct work_args *args)
 WORK_DECLARE(pthread);
+WORK_DECLARE(normal);
 WORK_DECLARE(native);
 /* The floors answer what they are a floor of. */
 void work_wake_requeue(const struct work_args *args);
 void work_herd_requeue(const struct work_args *args);
+void work_contended_requeue(const struct work_args *args);
+void work_pool_requeue(const struct work_args *args);
 void work_wake_futex(const struct work_args *args);
 /* One futex against the other. */
 void work_engine_linux(const struct work_args *args);

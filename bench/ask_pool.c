@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ask_pool.c - what does a broadcast cost to a pool of workers who take the same mutex again soon
+ * after they were served? Orders the batches of work_pool.c and reports them. Called by
+ * cmd_bench.c. A mutex that is strictly handed over makes them stand in line twice.
+ */
+#include "driver.h"
+
+#include <stdio.h>
+
+enum { ROUNDS = 15, ROUNDS_MODERATE = 9, SAMPLES = 5, SETUPS = 4, PRIO = 90, WORKERS = 64 };
+
+static const struct {
+	const char *name;
+	int cross, prio;
+} setups[SETUPS] = {
+    {"one CPU, ordinary threads", 0, 0},
+    {"two CPUs, ordinary threads", 1, 0},
+    {"one CPU, FIFO", 0, PRIO},
+    {"two CPUs, FIFO", 1, PRIO},
+};
+
+static const enum bench_impl shown[] = {BENCH_NORMAL, BENCH_GLIBC,   BENCH_REQUEUE,
+					BENCH_NATIVE, BENCH_PRELOAD, BENCH_FORCE_PI};
+static const enum bench_impl ours[] = {BENCH_NATIVE, BENCH_PRELOAD, BENCH_FORCE_PI};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static double over(const struct bench_case *c, enum bench_impl impl, enum bench_impl other)
+{
+	return bench_ratio(bench_of(c, impl, "again_us"), bench_of(c, other, "again_us"));
+}
+
+static void print_case(const struct bench_report *rep, const struct bench_case *c)
+{
+	bench_say(rep, "\n  %-30s%9s%10s%9s%10s%9s%11s%10s\n", c->name, "last us", "again us",
+		  "p99", "/ normal", "/ glibc", "/ requeue", "switches");
+	for (size_t i = 0; i < COUNT(shown); i++) {
+		enum bench_impl impl = shown[i];
+
+		if (!c->cell[impl].runs)
+			continue;
+		bench_say(rep, "    %-28s", bench_impl_name[impl]);
+		if (impl == BENCH_FORCE_PI && !bench_forced(c)) {
+			bench_say(rep, "  not in effect: the mutex did not become PI\n");
+			continue;
+		}
+		bench_say_number(rep, 9, 1, bench_p50(c, impl, "last_us"));
+		bench_say_number(rep, 10, 1, bench_p50(c, impl, "again_us"));
+		bench_say_number(rep, 9, 1, bench_percentile(bench_of(c, impl, "again_us"), 99));
+		bench_say_number(rep, 10, 2, over(c, impl, BENCH_NORMAL));
+		bench_say_number(rep, 9, 2, over(c, impl, BENCH_GLIBC));
+		bench_say_number(rep, 11, 2, over(c, impl, BENCH_REQUEUE));
+		bench_say_number(rep, 10, 2, bench_p50(c, impl, "switches"));
+		bench_say(rep, "\n");
+	}
+}
+
+static void judge(struct bench_report *rep, const struct bench_case *c, enum bench_impl impl)
+{
+	const struct bench_series *again = bench_of(c, impl, "again_us");
+	char what[96];
+
+	if (!c->cell[impl].runs || (impl == BENCH_FORCE_PI && !bench_forced(c)))
+		return;
+	snprintf(what, sizeof(what), "%s / glibc", c->name);
+	bench_target(rep, impl,
+		     bench_quotient(what, again, bench_of(c, BENCH_GLIBC, "again_us"), 2));
+	if (impl != BENCH_FORCE_PI)
+		return;
+	/* Its program had a normal mutex before. */
+	snprintf(what, sizeof(what), "%s / normal", c->name);
+	bench_target(rep, impl,
+		     bench_quotient(what, again, bench_of(c, BENCH_NORMAL, "again_us"), 2));
+}
+
+static void report(struct bench_report *rep, const struct bench_case *cases, size_t n,
+		   const bool *judged)
+{
+	bench_report_cases(rep, cases, n);
+	for (size_t i = 0; i < n; i++)
+		print_case(rep, &cases[i]);
+	bench_say(rep, "\n  (medians; last: from before the broadcast until the last worker has "
+		       "the mutex; again: until the last\n  has it for the second time, of which "
+		       "the p99 and the "
+		       "ratios are; switches are per worker)\n");
+	bench_noise(rep, bench_of(&cases[0], BENCH_REQUEUE, "again_us"), "bare requeue on one CPU");
+	for (size_t i = 0; i < n; i++)
+		bench_failures(rep, &cases[i]);
+	if (cases[0].cell[BENCH_FORCE_PI].runs && !bench_forced(&cases[0]))
+		bench_note(rep, "force-pi: not in effect: the preload left a normal mutex as it "
+				"was, though RQPI_FORCE_PI=1 was set");
+	for (size_t k = 0; k < COUNT(ours); k++) {
+		for (size_t i = 0; i < n; i++) {
+			if (judged[i])
+				judge(rep, &cases[i], ours[k]);
+		}
+	}
+	bench_targets_end(rep);
+}
+
+bool bench_ask_pool(const struct bench_options *opt, struct bench_report *rep)
+{
+	static const struct bench_list one_size = {.v = {WORKERS}, .n = 1};
+	const struct bench_list *sizes = opt->waiters_chosen ? &opt->waiters : &one_size;
+	int rounds = opt->rounds ? opt->rounds : opt->moderate ? ROUNDS_MODERATE : ROUNDS;
+	struct bench_case *cases = bench_cases_new((size_t)(sizes->n * SETUPS));
+	bool measured, judged[BENCH_MAX_LIST * SETUPS];
+	size_t n = 0;
+
+	for (int w = 0; w < sizes->n; w++) {
+		for (size_t s = 0; s < SETUPS; s++) {
+			if ((setups[s].cross && opt->cpu2 < 0) || (setups[s].prio && !opt->fifo))
+				continue;
+			judged[n] = setups[s].cross;
+			snprintf(cases[n].name, sizeof(cases[n].name), "%d, %s", sizes->v[w],
+				 setups[s].name);
+			snprintf(cases[n].args, sizeof(cases[n].args),
+				 "cpu=%d cpu2=%d cross=%d prio=%d waiters=%d samples=%d", opt->cpu,
+				 opt->cpu2, setups[s].cross, setups[s].prio, sizes->v[w],
+				 opt->samples ? opt->samples : SAMPLES);
+			cases[n++].impls = BENCH_LIBRARIES | BENCH_BIT(BENCH_NORMAL) |
+					   BENCH_BIT(BENCH_FORCE_PI) | BENCH_BIT(BENCH_REQUEUE);
+		}
+	}
+	bench_report_begin(rep, "pool", "a broadcast to workers who take the same mutex again",
+			   rounds);
+	if (opt->cpu2 < 0)
+		bench_note(rep, "two CPUs: left out, this process may use one CPU only");
+	if (!opt->fifo)
+		bench_note(rep, "FIFO: left out, this process may not have SCHED_FIFO");
+	measured = bench_run_rounds(opt, "pool", cases, n, rounds);
+	report(rep, cases, n, judged);
+	bench_cases_free(cases, n);
+	return measured;
+}
