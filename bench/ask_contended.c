@@ -20,8 +20,9 @@ static const struct {
 };
 
 /* As they stand in the tables: what there is without us, then ours. */
-static const enum bench_impl shown[] = {BENCH_NORMAL, BENCH_GLIBC,   BENCH_REQUEUE,
-					BENCH_NATIVE, BENCH_PRELOAD, BENCH_FORCE_PI};
+static const enum bench_impl shown[] = {BENCH_NORMAL,	BENCH_GLIBC,	BENCH_MUSL,
+					BENCH_REQUEUE,	BENCH_NATIVE,	BENCH_PRELOAD,
+					BENCH_FORCE_PI, BENCH_ON_ENGINE};
 static const enum bench_impl ours[] = {BENCH_NATIVE, BENCH_PRELOAD, BENCH_FORCE_PI};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -14,21 +14,30 @@ static const char *const scenario[] = {"group", "order"};
 
 static const enum bench_impl ours[] = {BENCH_NATIVE, BENCH_PRELOAD};
 
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
 static void print_table(const struct bench_report *rep, const struct bench_case *cases, size_t n)
 {
-	bench_say(rep, "\n  %-26s%18s%18s%18s\n", "HIGH's delay, us", "glibc p50 / max",
-		  "preload p50 / max", "native p50 / max");
+	static const enum bench_impl shown[] = {BENCH_GLIBC, BENCH_MUSL, BENCH_PRELOAD,
+						BENCH_NATIVE, BENCH_ON_ENGINE};
+
+	bench_say(rep, "\n  %-22s", "HIGH's delay, us");
+	for (size_t k = 0; k < COUNT(shown); k++)
+		bench_say(rep, "%16s", bench_impl_name[shown[k]]);
+	bench_say(rep, "\n  %-22s", "");
+	for (size_t k = 0; k < COUNT(shown); k++)
+		bench_say(rep, "%16s", "p50 / max");
+	bench_say(rep, "\n");
 	for (size_t i = 0; i < n; i++) {
-		bench_say(rep, "    %-22s", cases[i].name);
-		for (int impl = BENCH_GLIBC; impl <= BENCH_NATIVE; impl++) {
-			const struct bench_series *s = bench_of(&cases[i], (enum bench_impl)impl,
-								"high_us");
+		bench_say(rep, "    %-20s", cases[i].name);
+		for (size_t k = 0; k < COUNT(shown); k++) {
+			const struct bench_series *s = bench_of(&cases[i], shown[k], "high_us");
 
 			if (s)
-				bench_say(rep, "%9.0f /%7.0f", bench_percentile(s, 50),
+				bench_say(rep, "%8.0f /%6.0f", bench_percentile(s, 50),
 					  bench_percentile(s, 100));
 			else
-				bench_say(rep, "%18s", "-");
+				bench_say(rep, "%16s", "-");
 		}
 		bench_say(rep, "\n");
 	}

@@ -42,7 +42,7 @@ static void print_case(const struct bench_report *rep, const struct bench_case *
 {
 	bench_say(rep, "\n  %-28s%12s%12s%12s%10s%16s\n", c->name, "items/s p50", "min", "max",
 		  "/ glibc", "stuck batches");
-	for (int i = BENCH_GLIBC; i <= BENCH_NATIVE; i++) {
+	for (int i = 0; i < BENCH_IMPLS; i++) {
 		enum bench_impl impl = (enum bench_impl)i;
 		const struct bench_series *rate = bench_of(c, impl, "items_per_s");
 

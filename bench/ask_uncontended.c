@@ -21,23 +21,24 @@ static double over_glibc(const struct bench_case *c, enum bench_impl impl, const
 
 static void print_table(const struct bench_report *rep, const struct bench_case *c)
 {
-	static const enum bench_impl impls[] = {BENCH_GLIBC, BENCH_PRELOAD, BENCH_NATIVE};
+	static const enum bench_impl impls[] = {BENCH_GLIBC, BENCH_MUSL, BENCH_PRELOAD,
+						BENCH_NATIVE};
 
-	bench_say(rep, "\n  %-24s%16s%16s%16s%13s%12s\n", "ns per operation", "glibc", "preload",
-		  "native", "preload", "native");
-	bench_say(rep, "  %-24s%16s%16s%16s%13s%12s\n", "", "min / p50", "min / p50", "min / p50",
-		  "/ glibc", "/ glibc");
+	bench_say(rep, "\n  %-22s%15s%15s%15s%15s%9s%9s\n", "ns per operation", "glibc", "musl",
+		  "preload", "native", "preload", "native");
+	bench_say(rep, "  %-22s%15s%15s%15s%15s%9s%9s\n", "", "min / p50", "min / p50", "min / p50",
+		  "min / p50", "/ glibc", "/ glibc");
 	for (size_t op = 0; op < sizeof(ops) / sizeof(ops[0]); op++) {
-		bench_say(rep, "    %-22s", ops[op]);
-		for (size_t i = 0; i < 3; i++) {
+		bench_say(rep, "    %-21s", ops[op]);
+		for (size_t i = 0; i < sizeof(impls) / sizeof(impls[0]); i++) {
 			const struct bench_series *series = bench_of(c, impls[i], ops[op]);
 
-			bench_say_number(rep, 8, 2, bench_percentile(series, 0));
+			bench_say_number(rep, i ? 7 : 6, 2, bench_percentile(series, 0));
 			bench_say(rep, " /");
 			bench_say_number(rep, 6, 2, bench_percentile(series, 50));
 		}
-		bench_say_number(rep, 13, 2, over_glibc(c, BENCH_PRELOAD, ops[op]));
-		bench_say_number(rep, 12, 2, over_glibc(c, BENCH_NATIVE, ops[op]));
+		bench_say_number(rep, 9, 2, over_glibc(c, BENCH_PRELOAD, ops[op]));
+		bench_say_number(rep, 9, 2, over_glibc(c, BENCH_NATIVE, ops[op]));
 		bench_say(rep, "\n");
 	}
 }
@@ -89,7 +90,7 @@ bool bench_ask_uncontended(const struct bench_options *opt, struct bench_report 
 	snprintf(c->name, sizeof(c->name), "one thread");
 	snprintf(c->args, sizeof(c->args), "cpu=%d samples=%d", opt->cpu,
 		 opt->samples ? opt->samples : SAMPLES);
-	c->impls = BENCH_LIBRARIES;
+	c->impls = BENCH_LIBRARIES & ~BENCH_BIT(BENCH_ON_ENGINE); /* no call gets that far */
 	bench_report_begin(rep, "uncontended", "nanoseconds for an operation that meets nobody",
 			   rounds);
 	measured = bench_run_rounds(opt, "uncontended", c, 1, rounds);

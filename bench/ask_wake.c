@@ -26,17 +26,31 @@ static const struct {
 
 enum { ONE_HELD, ONE_AFTER, CROSS_HELD, CROSS_AFTER };
 
+static bool has_switches(const struct bench_case *cases, size_t n, enum bench_impl impl)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (bench_of(&cases[i], impl, "switches"))
+			return true;
+	}
+	return false;
+}
+
 static void print_switches(const struct bench_report *rep, const struct bench_case *cases, size_t n)
 {
 	bench_say(rep, "\n  %-30s", "context switches per wake-up");
-	for (int impl = 0; impl <= BENCH_FUTEX; impl++)
-		bench_say(rep, "%10s", bench_impl_name[impl]);
+	for (int impl = 0; impl < BENCH_IMPLS; impl++) {
+		if (has_switches(cases, n, (enum bench_impl)impl))
+			bench_say(rep, "%10s", bench_impl_name[impl]);
+	}
 	bench_say(rep, "\n");
 	for (size_t i = 0; i < n; i++) {
 		bench_say(rep, "    %-28s", cases[i].name);
-		for (int impl = 0; impl <= BENCH_FUTEX; impl++)
-			bench_say_number(rep, 10, 2,
-					 bench_p50(&cases[i], (enum bench_impl)impl, "switches"));
+		for (int impl = 0; impl < BENCH_IMPLS; impl++) {
+			if (has_switches(cases, n, (enum bench_impl)impl))
+				bench_say_number(
+				    rep, 10, 2,
+				    bench_p50(&cases[i], (enum bench_impl)impl, "switches"));
+		}
 		bench_say(rep, "\n");
 	}
 }

@@ -22,12 +22,15 @@ enum bench_impl {
 	BENCH_ENGINE,
 	BENCH_NORMAL,
 	BENCH_FORCE_PI,
+	BENCH_MUSL,
+	BENCH_ON_ENGINE,
 	BENCH_IMPLS,
 };
 
 #define BENCH_BIT(impl) (1u << (impl))
-#define BENCH_LIBRARIES \
-	(BENCH_BIT(BENCH_GLIBC) | BENCH_BIT(BENCH_PRELOAD) | BENCH_BIT(BENCH_NATIVE))
+#define BENCH_LIBRARIES                                                                \
+	(BENCH_BIT(BENCH_GLIBC) | BENCH_BIT(BENCH_PRELOAD) | BENCH_BIT(BENCH_NATIVE) | \
+	 BENCH_BIT(BENCH_MUSL) | BENCH_BIT(BENCH_ON_ENGINE))
 
 extern const char *const bench_impl_name[BENCH_IMPLS];
 
@@ -46,8 +49,8 @@ struct bench_options {
 	bool waiters_chosen;
 	bool json, moderate; /* moderate: one of several benchmarks, each is to be short */
 	bool fifo;	     /* the right to SCHED_FIFO is there */
-	char worker[4096], preload[4096];
-	bool have_preload;
+	char worker[4096], preload[4096], musl[4096];
+	bool have_preload, have_musl;
 };
 
 /* Samples of one name. A round without any (the batch failed) has NAN in round_median. */
@@ -104,6 +107,8 @@ double bench_p50(const struct bench_case *c, enum bench_impl impl, const char *n
 
 /* spawn.c */
 bool bench_find_programs(struct bench_options *opt);
+/* bench_can_run() - is there what @impl needs? What is missing is named in the report's head. */
+bool bench_can_run(const struct bench_options *opt, enum bench_impl impl);
 /*
  * bench_run_batch() - run the worker once; its samples go to @c's cell. Returns false if the batch
  * failed.

@@ -33,13 +33,14 @@ static inline void bm_init(bm_t *m)
 
 /*
  * bm_is_pi() - does @m, which the caller holds, inherit? A word that the kernel can read an owner
- * from holds the owner's thread id; that of a normal mutex says 1.
+ * from holds the owner's thread id; that of a normal mutex does not. It is the first of glibc's
+ * words, and the second of musl's.
  */
 static inline bool bm_is_pi(const bm_t *m)
 {
-	const uint32_t *word = (const uint32_t *)m;
+	const uint32_t *word = (const uint32_t *)m, tid = (uint32_t)syscall(SYS_gettid);
 
-	return (*word & 0x3fffffff) == (uint32_t)syscall(SYS_gettid);
+	return (word[0] & 0x3fffffff) == tid || (word[1] & 0x3fffffff) == tid;
 }
 
 static inline void bm_lock(bm_t *m)

@@ -52,7 +52,7 @@ void bench_machine(struct bench_report *rep)
 {
 	struct json_object *machine = json_object_new_object();
 	char processor[128] = "unknown", runtime[32] = "unknown", clock[32] = "unknown",
-	     kernel[256];
+	     load[64] = "unknown", kernel[256];
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	struct utsname uts;
 
@@ -63,7 +63,9 @@ void bench_machine(struct bench_report *rep)
 	read_value("/proc/sys/kernel/sched_rt_runtime_us", "", runtime, sizeof(runtime));
 	read_value("/sys/devices/system/clocksource/clocksource0/current_clocksource", "", clock,
 		   sizeof(clock));
+	read_value("/proc/loadavg", "", load, sizeof(load));
 	add(machine, "processor", processor);
+	add(machine, "loadavg", load);
 	json_object_object_add(machine, "cpus", json_object_new_int64(cpus));
 	add(machine, "kernel", kernel);
 	add(machine, "glibc", gnu_get_libc_version());
@@ -76,7 +78,12 @@ void bench_machine(struct bench_report *rep)
 	json_object_object_add(rep->root, "machine", machine);
 	bench_say(rep, "machine: %s, %ld CPUs, clock %s\n", processor, cpus, clock);
 	bench_say(rep, "kernel:  %s, sched_rt_runtime_us %s\n", kernel, runtime);
+	bench_say(rep, "load:    %.14s in the last 1, 5, 15 minutes\n", load);
 	bench_say(rep, "glibc:   %s\n", gnu_get_libc_version());
+	json_object_object_add(machine, "musl", json_object_new_boolean(rep->opt->have_musl));
+	if (!rep->opt->have_musl)
+		bench_say(rep, "musl:    left out, cannot run %s (it is built where musl-gcc is)\n",
+			  rep->opt->musl);
 	if (!rep->opt->have_preload)
 		bench_say(rep, "preload: left out, cannot read %s\n", rep->opt->preload);
 }

@@ -11,8 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const bench_impl_name[BENCH_IMPLS] = {"glibc", "preload", "native", "requeue", "futex",
-						  "linux", "engine",  "normal", "force-pi"};
+const char *const bench_impl_name[BENCH_IMPLS] = {"glibc",    "preload", "native",   "requeue",
+						  "futex",    "linux",	 "engine",   "normal",
+						  "force-pi", "musl",	 "on-engine"};
 
 struct bench_case *bench_cases_new(size_t n)
 {
@@ -61,8 +62,8 @@ static bool run_case(const struct bench_options *opt, const char *bench, struct 
 
 		if (!(c->impls & BENCH_BIT(impl)))
 			continue;
-		if ((impl == BENCH_PRELOAD || impl == BENCH_FORCE_PI) && !opt->have_preload)
-			continue; /* said once, in the report's head */
+		if (!bench_can_run(opt, impl))
+			continue;
 		any |= bench_run_batch(opt, bench, c, impl, round);
 		rest(c->pause_ms);
 	}

@@ -60,6 +60,14 @@ bool bench_find_programs(struct bench_options *opt)
 	    BENCH_PREFIX "/" BENCH_LIBDIR "/rqpi/librqpi-preload.so",
 	};
 
+	static const char *const musls[] = {
+	    "../../bench/rqpi-bench-musl",
+	    "../" BENCH_LIBEXECDIR "/rqpi/rqpi-bench-musl",
+	    BENCH_PREFIX "/" BENCH_LIBEXECDIR "/rqpi/rqpi-bench-musl",
+	};
+
+	opt->have_musl = find_file(opt->musl, sizeof(opt->musl), X_OK, "RQPI_BENCH_MUSL", musls,
+				   sizeof(musls) / sizeof(musls[0]));
 	opt->have_preload = find_file(opt->preload, sizeof(opt->preload), R_OK, "RQPI_PRELOAD",
 				      preloads, sizeof(preloads) / sizeof(preloads[0]));
 	if (find_file(opt->worker, sizeof(opt->worker), X_OK, "RQPI_BENCH_WORKER", workers,
@@ -68,6 +76,13 @@ bool bench_find_programs(struct bench_options *opt)
 	fprintf(stderr, "rqpi bench: cannot run the worker program %s: %s\n", opt->worker,
 		strerror(errno));
 	return false;
+}
+
+bool bench_can_run(const struct bench_options *opt, enum bench_impl impl)
+{
+	if (impl == BENCH_PRELOAD || impl == BENCH_FORCE_PI)
+		return opt->have_preload;
+	return impl != BENCH_MUSL || opt->have_musl;
 }
 
 /* What decides which implementation a worker is; the caller's own choice must not. */
@@ -86,7 +101,7 @@ static bool decides(const char *setting)
 /* The worker's environment: ours, with what makes it @impl and nothing else that could. */
 static char **make_environment(const struct bench_options *opt, enum bench_impl impl)
 {
-	static char preload[4200], force[] = "RQPI_FORCE_PI=1";
+	static char preload[4200], force[] = "RQPI_FORCE_PI=1", engine[] = "RQPI_BACKEND=engine";
 	size_t n = 0, kept = 0;
 	char **env;
 
@@ -105,12 +120,15 @@ static char **make_environment(const struct bench_options *opt, enum bench_impl 
 	}
 	if (impl == BENCH_FORCE_PI)
 		env[kept++] = force;
+	if (impl == BENCH_ON_ENGINE)
+		env[kept++] = engine;
 	return env;
 }
 
 static pid_t start_worker(const struct bench_options *opt, const char *bench,
 			  const struct bench_case *c, enum bench_impl impl, int *out)
 {
+	const char *program = impl == BENCH_MUSL ? opt->musl : opt->worker;
 	char words[256], limit[32], *argv[MAX_WORDS], *save = NULL;
 	char **env = make_environment(opt, impl);
 	posix_spawn_file_actions_t actions;
@@ -123,7 +141,7 @@ static pid_t start_worker(const struct bench_options *opt, const char *bench,
 	}
 	snprintf(words, sizeof(words), "%s", c->args);
 	snprintf(limit, sizeof(limit), "limit=%d", c->limit_s);
-	argv[n++] = (char *)(uintptr_t)opt->worker;
+	argv[n++] = (char *)(uintptr_t)program;
 	argv[n++] = (char *)(uintptr_t)bench;
 	argv[n++] = (char *)(uintptr_t)bench_impl_name[impl];
 	argv[n++] = limit;
@@ -135,7 +153,7 @@ static pid_t start_worker(const struct bench_options *opt, const char *bench,
 	posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
 	posix_spawn_file_actions_addclose(&actions, pipes[0]);
 	posix_spawn_file_actions_addclose(&actions, pipes[1]);
-	err = posix_spawn(&pid, opt->worker, &actions, NULL, argv, env);
+	err = posix_spawn(&pid, program, &actions, NULL, argv, env);
 	posix_spawn_file_actions_destroy(&actions);
 	close(pipes[1]);
 	free(env);

@@ -69,12 +69,30 @@ void work_bind(int cpu, int cpu2)
 
 void work_set_prio(int prio)
 {
-	struct sched_param param = {.sched_priority = prio};
-	int err = pthread_setschedparam(pthread_self(), prio ? SCHED_FIFO : SCHED_OTHER, &param);
+	int err = work_apply_prio(prio ? SCHED_FIFO : SCHED_OTHER, prio);
 
 	if (err)
 		work_die("SCHED_FIFO", err);
 }
+
+#ifndef __GLIBC__
+/* musl has no attribute for it; but a thread begins where its creator may run. */
+static int create_there(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+			void *arg, const cpu_set_t *set)
+{
+	cpu_set_t own;
+	int err;
+
+	if (!set)
+		return pthread_create(thread, attr, run, arg);
+	if (pthread_getaffinity_np(pthread_self(), sizeof(own), &own) ||
+	    pthread_setaffinity_np(pthread_self(), sizeof(*set), set))
+		return EINVAL;
+	err = pthread_create(thread, attr, run, arg);
+	pthread_setaffinity_np(pthread_self(), sizeof(own), &own);
+	return err;
+}
+#endif
 
 static pthread_t start(void *(*run)(void *), void *arg, int prio, int cpu, size_t stack)
 {
@@ -89,12 +107,16 @@ static pthread_t start(void *(*run)(void *), void *arg, int prio, int cpu, size_
 	pthread_attr_setinheritsched(&attr, PTHREAD_EXPLICIT_SCHED);
 	pthread_attr_setschedpolicy(&attr, prio ? SCHED_FIFO : SCHED_OTHER);
 	pthread_attr_setschedparam(&attr, &param);
-	if (cpu >= 0) {
-		CPU_ZERO(&set);
+	CPU_ZERO(&set);
+	if (cpu >= 0)
 		CPU_SET((size_t)cpu, &set);
+#ifdef __GLIBC__
+	if (cpu >= 0)
 		pthread_attr_setaffinity_np(&attr, sizeof(set), &set);
-	}
 	err = pthread_create(&thread, &attr, run, arg);
+#else
+	err = create_there(&thread, &attr, run, arg, cpu < 0 ? NULL : &set);
+#endif
 	if (err)
 		work_die("starting a thread", err);
 	pthread_attr_destroy(&attr);

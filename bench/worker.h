@@ -66,6 +66,18 @@ void work_engine_engine(const struct work_args *args);
 void work_requeue_linux(const struct work_args *args);
 void work_requeue_engine(const struct work_args *args);
 
+/* What a worker program can run; worker_table.c, worker_musl.c. */
+struct work_entry {
+	const char *bench, *impl;
+	void (*run)(const struct work_args *args);
+};
+extern const struct work_entry work_table[];
+extern const size_t work_entries;
+/* work_apply_prio() - pthread_setschedparam() for the caller. Returns 0 or an errno value. */
+int work_apply_prio(int policy, int prio);
+/* work_check_implementation() - end the process unless it is @impl. */
+void work_check_implementation(const char *impl);
+
 /*
  * work_die() - say on stderr what went wrong (@code: an errno value or 0) and end the process with
  * 2.
