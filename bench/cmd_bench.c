@@ -24,9 +24,12 @@ static const struct {
     {"contended", bench_ask_contended},
     {"pool", bench_ask_pool},
     {"engine", bench_ask_engine},
+    {"chain", bench_ask_chain},
+    {"checker", bench_ask_checker},
 };
 
-#define QUESTION_NAMES "uncontended, wake, herd, inversion, queue, contended, pool, engine, all"
+#define QUESTION_NAMES \
+	"uncontended, wake, herd, inversion, queue, contended, pool, engine, chain, checker, all"
 
 enum { QUESTIONS = (int)(sizeof(questions) / sizeof(questions[0])) };
 
@@ -127,7 +130,7 @@ static const char *pick_question(poptContext context)
 int cmd_bench(int argc, char **argv)
 {
 	struct bench_options opt = {.cpu = -1};
-	char *waiters = NULL, *hogs = NULL, *threads = NULL;
+	char *waiters = NULL, *hogs = NULL, *threads = NULL, *depths = NULL;
 	int json = 0, code, result = 2;
 	const struct poptOption table[] = {
 	    {"rounds", 0, POPT_ARG_INT, &opt.rounds, 0, "how often all implementations take turns",
@@ -140,6 +143,8 @@ int cmd_bench(int argc, char **argv)
 	     "N,..."},
 	    {"hog", 0, POPT_ARG_STRING, &hogs, 0, "inversion: hog lengths (default: 5,20,50)",
 	     "MS,..."},
+	    {"depth", 0, POPT_ARG_STRING, &depths, 0,
+	     "chain: of how many owners (default: 1,4,16,64,256)", "N,..."},
 	    {"ms", 0, POPT_ARG_INT, &opt.ms, 0,
 	     "queue, contended: length of a batch (default: 400)", "MS"},
 	    {"json", 0, POPT_ARG_NONE, &json, 0, "everything as one JSON document", NULL},
@@ -151,7 +156,7 @@ int cmd_bench(int argc, char **argv)
 	context = poptGetContext("rqpi", argc, (const char **)argv, table, 0);
 	poptSetOtherOptionHelp(context,
 			       "[OPTION...] uncontended|wake|herd|inversion|queue|contended|"
-			       "pool|engine|all");
+			       "pool|engine|chain|checker|all");
 	code = poptGetNextOpt(context);
 	opt.json = json;
 	opt.waiters_chosen = waiters != NULL;
@@ -161,6 +166,7 @@ int cmd_bench(int argc, char **argv)
 	} else if (check_options(&opt) &&
 		   parse_list("waiters", waiters ? waiters : "8,64,512", 1, 2048, &opt.waiters) &&
 		   parse_list("threads", threads ? threads : "1,2,4,8", 1, 64, &opt.threads) &&
+		   parse_list("depth", depths ? depths : "1,4,16,64,256", 1, 500, &opt.depths) &&
 		   parse_list("hog", hogs ? hogs : "5,20,50", 2, 200, &opt.hogs)) {
 		which = pick_question(context);
 		if ((!which || *which) && bench_pick_cpus(&opt) && bench_find_programs(&opt)) {
@@ -171,6 +177,7 @@ int cmd_bench(int argc, char **argv)
 	free(waiters);
 	free(hogs);
 	free(threads);
+	free(depths);
 	poptFreeContext(context);
 	return result;
 }

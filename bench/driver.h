@@ -24,6 +24,7 @@ enum bench_impl {
 	BENCH_FORCE_PI,
 	BENCH_MUSL,
 	BENCH_ON_ENGINE,
+	BENCH_CHECKER,
 	BENCH_IMPLS,
 };
 
@@ -45,7 +46,7 @@ struct bench_options {
 	int rounds, samples; /* 0: as the benchmark likes it */
 	int cpu, cpu2;	     /* cpu2: -1 if this process may use one CPU only */
 	int ms;		     /* queue, contended: length of a batch */
-	struct bench_list waiters, hogs, threads;
+	struct bench_list waiters, hogs, threads, depths;
 	bool waiters_chosen;
 	bool json, moderate; /* moderate: one of several benchmarks, each is to be short */
 	bool fifo;	     /* the right to SCHED_FIFO is there */
@@ -115,6 +116,15 @@ bool bench_can_run(const struct bench_options *opt, enum bench_impl impl);
  */
 bool bench_run_batch(const struct bench_options *opt, const char *bench, struct bench_case *c,
 		     enum bench_impl impl, int round);
+
+/*
+ * bench_capture() - what @argv writes, to be freed; NULL if it could not be started (@status -1) or
+ * had to be ended after @seconds. @status is that of wait(2).
+ */
+char *bench_capture(char *const *argv, int seconds, int *status);
+/* bench_find() - the program @name of the build's folder @in_build, or of where it is installed. */
+bool bench_find(char *found, size_t size, const char *from_env, const char *in_build,
+		const char *name);
 
 /* rounds.c */
 struct bench_case *bench_cases_new(size_t n);
@@ -199,6 +209,8 @@ bool bench_ask_inversion(const struct bench_options *opt, struct bench_report *r
 bool bench_ask_queue(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_contended(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_pool(const struct bench_options *opt, struct bench_report *rep);
+bool bench_ask_chain(const struct bench_options *opt, struct bench_report *rep);
+bool bench_ask_checker(const struct bench_options *opt, struct bench_report *rep);
 bool bench_ask_engine(const struct bench_options *opt, struct bench_report *rep);
 
 #endif /* BENCH_DRIVER_H */

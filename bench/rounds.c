@@ -11,9 +11,10 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const bench_impl_name[BENCH_IMPLS] = {"glibc",    "preload", "native",   "requeue",
-						  "futex",    "linux",	 "engine",   "normal",
-						  "force-pi", "musl",	 "on-engine"};
+const char *const bench_impl_name[BENCH_IMPLS] = {
+    "glibc",  "preload", "native",   "requeue", "futex",     "linux",
+    "engine", "normal",	 "force-pi", "musl",	"on-engine", "checker",
+};
 
 struct bench_case *bench_cases_new(size_t n)
 {

@@ -6,6 +6,7 @@
 #include "driver.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -47,31 +48,32 @@ static bool find_file(char *found, size_t size, int mode, const char *from_env,
 	return false;
 }
 
+bool bench_find(char *found, size_t size, const char *from_env, const char *in_build,
+		const char *name)
+{
+	char built[256], beside[256], installed[512];
+	const char *const tries[] = {built, beside, installed};
+
+	snprintf(built, sizeof(built), "../../%s/%s", in_build, name);
+	snprintf(beside, sizeof(beside), "../" BENCH_LIBEXECDIR "/rqpi/%s", name);
+	snprintf(installed, sizeof(installed), BENCH_PREFIX "/" BENCH_LIBEXECDIR "/rqpi/%s", name);
+	return find_file(found, size, X_OK, from_env, tries, sizeof(tries) / sizeof(tries[0]));
+}
+
 bool bench_find_programs(struct bench_options *opt)
 {
-	static const char *const workers[] = {
-	    "../../bench/rqpi-bench-worker", /* in the build tree */
-	    "../" BENCH_LIBEXECDIR "/rqpi/rqpi-bench-worker",
-	    BENCH_PREFIX "/" BENCH_LIBEXECDIR "/rqpi/rqpi-bench-worker",
-	};
 	static const char *const preloads[] = {
 	    "../../src/librqpi-preload.so",
 	    "../" BENCH_LIBDIR "/rqpi/librqpi-preload.so",
 	    BENCH_PREFIX "/" BENCH_LIBDIR "/rqpi/librqpi-preload.so",
 	};
 
-	static const char *const musls[] = {
-	    "../../bench/rqpi-bench-musl",
-	    "../" BENCH_LIBEXECDIR "/rqpi/rqpi-bench-musl",
-	    BENCH_PREFIX "/" BENCH_LIBEXECDIR "/rqpi/rqpi-bench-musl",
-	};
-
-	opt->have_musl = find_file(opt->musl, sizeof(opt->musl), X_OK, "RQPI_BENCH_MUSL", musls,
-				   sizeof(musls) / sizeof(musls[0]));
+	opt->have_musl = bench_find(opt->musl, sizeof(opt->musl), "RQPI_BENCH_MUSL", "bench",
+				    "rqpi-bench-musl");
 	opt->have_preload = find_file(opt->preload, sizeof(opt->preload), R_OK, "RQPI_PRELOAD",
 				      preloads, sizeof(preloads) / sizeof(preloads[0]));
-	if (find_file(opt->worker, sizeof(opt->worker), X_OK, "RQPI_BENCH_WORKER", workers,
-		      sizeof(workers) / sizeof(workers[0])))
+	if (bench_find(opt->worker, sizeof(opt->worker), "RQPI_BENCH_WORKER", "bench",
+		       "rqpi-bench-worker"))
 		return true;
 	fprintf(stderr, "rqpi bench: cannot run the worker program %s: %s\n", opt->worker,
 		strerror(errno));
@@ -125,38 +127,20 @@ static char **make_environment(const struct bench_options *opt, enum bench_impl 
 	return env;
 }
 
-static pid_t start_worker(const struct bench_options *opt, const char *bench,
-			  const struct bench_case *c, enum bench_impl impl, int *out)
+/* Start @argv with its output in a pipe, of which we have @out. Returns -1 if that cannot be. */
+static pid_t start_program(char *const *argv, char *const *env, int *out)
 {
-	const char *program = impl == BENCH_MUSL ? opt->musl : opt->worker;
-	char words[256], limit[32], *argv[MAX_WORDS], *save = NULL;
-	char **env = make_environment(opt, impl);
 	posix_spawn_file_actions_t actions;
-	int pipes[2], n = 0, err;
 	pid_t pid = -1;
+	int pipes[2], err;
 
-	if (!env || pipe(pipes)) {
-		free(env);
+	if (pipe2(pipes, O_CLOEXEC))
 		return -1;
-	}
-	snprintf(words, sizeof(words), "%s", c->args);
-	snprintf(limit, sizeof(limit), "limit=%d", c->limit_s);
-	argv[n++] = (char *)(uintptr_t)program;
-	argv[n++] = (char *)(uintptr_t)bench;
-	argv[n++] = (char *)(uintptr_t)bench_impl_name[impl];
-	argv[n++] = limit;
-	for (char *word = strtok_r(words, " ", &save); word && n < MAX_WORDS - 1;
-	     word = strtok_r(NULL, " ", &save))
-		argv[n++] = word;
-	argv[n] = NULL;
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, pipes[1], STDOUT_FILENO);
-	posix_spawn_file_actions_addclose(&actions, pipes[0]);
-	posix_spawn_file_actions_addclose(&actions, pipes[1]);
-	err = posix_spawn(&pid, program, &actions, NULL, argv, env);
+	err = posix_spawn(&pid, argv[0], &actions, NULL, argv, env);
 	posix_spawn_file_actions_destroy(&actions);
 	close(pipes[1]);
-	free(env);
 	*out = pipes[0];
 	if (!err)
 		return pid;
@@ -164,7 +148,7 @@ static pid_t start_worker(const struct bench_options *opt, const char *bench,
 	return -1;
 }
 
-/* All of the worker's output, NUL-ended; NULL when it took longer than @seconds. */
+/* All of a program's output, NUL-ended; NULL when it took longer than @seconds. */
 static char *read_all(int fd, int seconds)
 {
 	size_t used = 0, room = 1 << 16;
@@ -233,7 +217,9 @@ static void note_failure(struct bench_cell *cell, int status, bool late)
 	cell->failed++;
 	if (cell->failure[0])
 		return;
-	if (late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM))
+	if (status < 0)
+		snprintf(cell->failure, sizeof(cell->failure), "the worker could not be started");
+	else if (late || (WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM))
 		snprintf(cell->failure, sizeof(cell->failure),
 			 "did not end: stopped by its watchdog");
 	else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)
@@ -247,27 +233,54 @@ static void note_failure(struct bench_cell *cell, int status, bool late)
 			 "exit code %d, its reason is on stderr", WEXITSTATUS(status));
 }
 
+/*
+ * The output of @argv; NULL if it could not be started (*status is -1 then) or had to be ended
+ * after @seconds; its wait status.
+ */
+static char *capture(char *const *argv, char *const *env, int seconds, int *status)
+{
+	int out;
+	pid_t pid = start_program(argv, env, &out);
+	char *text;
+
+	*status = -1;
+	if (pid < 0)
+		return NULL;
+	text = read_all(out, seconds);
+	if (!text)
+		kill(pid, SIGKILL);
+	close(out);
+	while (waitpid(pid, status, 0) < 0 && errno == EINTR)
+		;
+	return text;
+}
+
+char *bench_capture(char *const *argv, int seconds, int *status)
+{
+	return capture(argv, environ, seconds, status);
+}
+
 bool bench_run_batch(const struct bench_options *opt, const char *bench, struct bench_case *c,
 		     enum bench_impl impl, int round)
 {
 	struct bench_cell *cell = &c->cell[impl];
-	int out, status = 0;
-	char *text, *save = NULL;
-	pid_t pid;
+	char words[256], limit[32], *argv[MAX_WORDS], *save = NULL, *text;
+	char **env = make_environment(opt, impl);
+	int n = 0, status = -1;
 
 	cell->runs++;
-	pid = start_worker(opt, bench, c, impl, &out);
-	if (pid < 0) {
-		cell->failed++;
-		snprintf(cell->failure, sizeof(cell->failure), "the worker could not be started");
-		return false;
-	}
-	text = read_all(out, c->limit_s + GRACE_S);
-	if (!text)
-		kill(pid, SIGKILL);
-	close(out);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
+	snprintf(words, sizeof(words), "%s", c->args);
+	snprintf(limit, sizeof(limit), "limit=%d", c->limit_s);
+	argv[n++] = (char *)(uintptr_t)(impl == BENCH_MUSL ? opt->musl : opt->worker);
+	argv[n++] = (char *)(uintptr_t)bench;
+	argv[n++] = (char *)(uintptr_t)bench_impl_name[impl];
+	argv[n++] = limit;
+	for (char *word = strtok_r(words, " ", &save); word && n < MAX_WORDS - 1;
+	     word = strtok_r(NULL, " ", &save))
+		argv[n++] = word;
+	argv[n] = NULL;
+	text = env ? capture(argv, env, c->limit_s + GRACE_S, &status) : NULL;
+	free(env);
 	if (!text || status) {
 		note_failure(cell, status, !text);
 		free(text);

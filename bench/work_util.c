@@ -225,6 +225,7 @@ const char *work_parse_args(struct work_args *args, char **words)
 	    {"ms", &args->ms, 1, 60000},
 	    {"threads", &args->threads, 1, 64},
 	    {"work", &args->work_ns, 0, 1000000},
+	    {"depth", &args->depth, 1, 1000},
 	    {"forced", &args->forced, 0, 1},
 	    {"part", &args->part, 0, WORK_PARTS - 1},
 	    {"limit", &args->limit, 1, 600},

@@ -34,6 +34,7 @@ struct work_args {
 	int ms;	     /* queue, contended: for how long */
 	int threads; /* contended */
 	int work_ns; /* contended: with the mutex held, and as much without */
+	int depth;   /* chain */
 	int forced;  /* contended, pool: measure nothing if the mutex does not inherit */
 	int part;    /* engine: enum work_part */
 	int limit;   /* seconds until the watchdog ends the process */
@@ -63,6 +64,8 @@ void work_wake_futex(const struct work_args *args);
 /* One futex against the other. */
 void work_engine_linux(const struct work_args *args);
 void work_engine_engine(const struct work_args *args);
+void work_chain_linux(const struct work_args *args);
+void work_chain_engine(const struct work_args *args);
 void work_requeue_linux(const struct work_args *args);
 void work_requeue_engine(const struct work_args *args);
 

@@ -50,6 +50,8 @@ const struct work_entry work_table[] = {
     {"pool", "force-pi", work_pool_normal},
     {"pool", "requeue", work_pool_requeue},
     {"pool", "on-engine", work_pool_native},
+    {"chain", "linux", work_chain_linux},
+    {"chain", "engine", work_chain_engine},
     {"engine", "linux", work_engine_linux},
     {"engine", "engine", work_engine_engine},
 };

@@ -20,7 +20,7 @@ _rqpi_words() { # _rqpi_words COMMAND OPTION
 	conform--on=) echo linux engine both ;;
 	demo--only=) echo order herd inversion ;;
 	demo--scenario=) echo group order ;;
-	bench) echo uncontended wake herd inversion queue contended pool engine all ;;
+	bench) echo uncontended wake herd inversion queue contended pool engine chain checker all ;;
 	check) command rqpi check --list 2>/dev/null | sed 's/ .*//' ;;
 	conform--vector=) command rqpi conform --list 2>/dev/null | sed 's/ .*//' ;;
 	esac
