@@ -116,12 +116,19 @@ static char **make_environment(const struct bench_options *opt, enum bench_impl 
 		if (!decides(environ[i]))
 			env[kept++] = environ[i];
 	}
-	if (impl == BENCH_PRELOAD || impl == BENCH_FORCE_PI) {
+	if (impl == BENCH_PRELOAD) {
 		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", opt->preload);
 		env[kept++] = preload;
 	}
-	if (impl == BENCH_FORCE_PI)
+	if (impl == BENCH_FORCE_PI) {
+		const char *slash = strrchr(opt->preload, '/');
+
+		/* The one with the mutex functions lies beside the other. */
+		snprintf(preload, sizeof(preload), "LD_PRELOAD=%.*s/librqpi-preload-mutex.so",
+			 (int)(slash ? slash - opt->preload : 0), opt->preload);
+		env[kept++] = preload;
 		env[kept++] = force;
+	}
 	if (impl == BENCH_ON_ENGINE)
 		env[kept++] = engine;
 	return env;

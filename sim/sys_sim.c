@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -118,6 +119,8 @@ long rqs_syscall(long nr, ...)
 					   (uint32_t)arg[5]));
 	case SYS_gettid:
 		return (long)rqpi_task_tid(rqs_running()->task);
+	case SYS_sched_getscheduler:
+		return SCHED_FIFO; /* every task is real-time: nobody spins */
 	case SYS_get_robust_list:
 		return get_robust_list((struct rqu_robust_head **)arg[1], (size_t *)arg[2]);
 	default:

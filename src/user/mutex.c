@@ -100,6 +100,16 @@ int rqu_word_unlock(uint32_t *word, bool shared)
 	return rqu_to_errno(rqu_sys_unlock_pi(word, shared));
 }
 
+static uint32_t *spins_of(struct rqu_mutex *m)
+{
+#if __SIZEOF_POINTER__ == 8
+	return &m->spins;
+#else
+	(void)m;
+	return NULL;
+#endif
+}
+
 static int lock_slow(struct rqu_mutex *m, bool try, const struct rqu_deadline *dl)
 {
 	int err;
@@ -111,7 +121,7 @@ static int lock_slow(struct rqu_mutex *m, bool try, const struct rqu_deadline *d
 	if (try)
 		err = rqu_word_trylock(&m->word, is_shared(m));
 	else
-		err = rqu_word_lock(&m->word, is_shared(m), dl);
+		err = rqu_word_lock_spinning(&m->word, is_shared(m), dl, spins_of(m));
 	/* The kernel may have passed it on from an owner that died some levels deep. */
 	if (!err)
 		m->count = 0;

@@ -103,7 +103,8 @@ struct __attribute__((may_alias)) rqu_mutex {
 	uint32_t count; /* recursive: times locked beyond the first; guarded by the mutex */
 	uint32_t state; /* enum rqu_robust_state */
 #if __SIZEOF_POINTER__ == 8
-	uint32_t unused[2];
+	uint32_t spins; /* how often a thread that got it by looking had to look, see spin.c */
+	uint32_t unused;
 #endif
 	void *prev;
 	void *next;
@@ -149,6 +150,12 @@ struct rqu_robust_head *rqu_robust_list(void);
 int rqu_word_lock(uint32_t *word, bool shared, const struct rqu_deadline *dl);
 int rqu_word_trylock(uint32_t *word, bool shared);
 int rqu_word_unlock(uint32_t *word, bool shared);
+/*
+ * spin.c: as rqu_word_lock(), but who has no real-time policy looks for a bounded while first.
+ * @usual: how often that took before, for this mutex; NULL: not kept.
+ */
+int rqu_word_lock_spinning(uint32_t *word, bool shared, const struct rqu_deadline *dl,
+			   uint32_t *usual);
 
 /* ---- time (timeout.c) ---- */
 
