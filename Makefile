@@ -16,7 +16,7 @@ endif
 
 RQPI = $(BUILD)/tools/rqpi/rqpi
 
-.PHONY: help build demo test check coverage bench lint fmt install uninstall clean dist
+.PHONY: help build demo test check programs coverage bench lint fmt install uninstall clean dist
 .DEFAULT_GOAL := help
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo 'make demo       wrong order, herd and inversion: glibc beside rqpi, on real threads'
 	@echo 'make test       everything that must pass: two compilers, sanitizers, style (minutes)'
 	@echo 'make check      make test, then the deep run: RQPI_STRESS_SECONDS=600 each'
+	@echo 'make programs   programs of Debian with the preload under them; writes docs/programs.md'
 	@echo 'make coverage   what of the engine the checker reaches, line by line (minutes)'
 	@echo 'make bench      the benchmarks: glibc, rqpi and the bare futex in one run'
 	@echo 'make lint       format, layers, small rules, shell scripts, spelling'
@@ -48,6 +49,10 @@ test:
 
 check:
 	scripts/check.sh
+
+programs: build
+	scripts/deps.sh programs
+	scripts/programs.py run --rqpi $(RQPI) --doc docs/programs.md
 
 coverage:
 	scripts/deps.sh test

@@ -24,7 +24,7 @@ log=$(mktemp) || exit 2
 results=$(mktemp) || exit 2
 trap 'rm -f "$log" "$results"' EXIT
 
-scripts/deps.sh check || exit 2
+scripts/deps.sh check programs || exit 2
 
 env -u RQPI_STRESS_SECONDS scripts/test.sh 2>&1 | tee "$log"
 if [ "${PIPESTATUS[0]}" -eq 2 ]; then

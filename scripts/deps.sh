@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deps.sh [build|test|lint|check]...: is everything there that this set of targets needs? What is
+# deps.sh [build|test|lint|check|programs]...: is everything there that this set of targets needs? What is
 # missing is installed with apt-get when this is root on a Debian-like system, and is only named
 # elsewhere. When nothing is missing it takes a moment and touches nothing. Called by the Makefile
 # and test.sh.
@@ -33,6 +33,15 @@ need_library() { # need_library PKG-CONFIG-NAME PACKAGE
 	if ! command -v pkg-config >/dev/null 2>&1 || ! pkg-config --exists "$1"; then
 		need "$2" "library $1 with its headers"
 	fi
+}
+
+# What is no command; only Debian is asked, and elsewhere a test that wants it is skipped.
+need_package() { # need_package PACKAGE
+	command -v dpkg-query >/dev/null 2>&1 || return
+	case $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) in
+	installed) ;;
+	*) need "$1" "package $1" ;;
+	esac
 }
 
 # A gcc without recommended packages comes without libc's headers: look by compiling.
@@ -86,8 +95,24 @@ look() { # look SET: collect what SET lacks
 		need_command chromium chromium
 		need_command gcov gcc
 		;;
+	programs) # to run with the preload under them (scripts/programs.py)
+		look build
+		need_command python3 python3
+		need_command nm binutils
+		need_command setpriv util-linux
+		need_command pi_stress rt-tests
+		need_command stress-ng stress-ng
+		need_command pulseaudio pulseaudio
+		need_command paplay pulseaudio-utils
+		need_command sox sox
+		need_package libsox-fmt-pulse
+		need_package openjdk-17-jdk-headless
+		need_package libpython3.11-testsuite
+		need_package postgresql-15
+		need_command chromium chromium
+		;;
 	*)
-		echo "deps: unknown set '$1' (build, test, lint or check)" >&2
+		echo "deps: unknown set '$1' (build, test, lint, check or programs)" >&2
 		exit 2
 		;;
 	esac

@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: MIT
+"""What the processes of a program are doing, seen from outside through /proc.
+
+A Watcher is a thread that looks several times a second at everything that descends from this
+process. It answers two questions: was the preload mapped and at work in each process of the
+program, and in which futex operations were its threads seen asleep? The program has no say in
+either, and neither has the preload. Used by scripts/programs.py.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+
+PR_SET_CHILD_SUBREAPER = 36
+SHIM_ACTIVE = 1  # shim.h
+SYS_FUTEX = 202  # x86-64, as the preload itself
+FUTEX_CMD_MASK = 0x7F
+SLEEPS = {
+    0: "wait", 9: "wait", 6: "lock_pi", 13: "lock_pi", 11: "requeue_pi",
+}  # futex operations in which a thread sleeps; 9 is WAIT_BITSET, 13 LOCK_PI2
+GRACE_SECONDS = 0.5  # after execve() the dynamic linker needs a moment to map the preload
+
+
+def adopt_orphans():
+    """Daemons of the programs become children of this process: nothing gets away."""
+    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
+
+
+def descendants():
+    """{pid: name of the running file} of everything below this process, without zombies."""
+    parent = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", "rb") as stream:
+                rest = stream.read().rsplit(b")", 1)[1].split()
+        except (OSError, IndexError):
+            continue
+        if rest[0] not in (b"Z", b"X"):
+            parent[int(entry)] = int(rest[1])
+    found, me = {}, os.getpid()
+    for pid in parent:
+        above = pid
+        while above in parent and above != me:
+            above = parent[above]
+        if above == me and pid != me:
+            try:
+                found[pid] = os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+            except OSError:
+                found[pid] = ""
+    return found
+
+
+def kill_descendants():
+    """End what is left, by its id, and collect it."""
+    for _ in range(200):
+        left = descendants()
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
+        if not left:
+            return
+        time.sleep(0.02)
+
+
+def symbol_offset(library, name):
+    """Where a variable is in a library that still has its symbol table."""
+    out = subprocess.run(["nm", library], check=True, stdout=subprocess.PIPE, text=True).stdout
+    for line in out.splitlines():
+        fields = line.split()
+        if len(fields) == 3 and fields[2] == name:
+            return int(fields[0], 16)
+    raise LookupError(f"{library}: no symbol {name}: is it stripped?")
+
+
+class Process:
+    """One process, from one execve() to the next."""
+
+    def __init__(self, name):
+        self.name = name
+        self.first = time.monotonic()
+        self.last = self.first
+        self.base = None  # where the preload begins; None: not mapped
+        self.active = False
+
+    def lacks_preload(self):
+        return self.base is None and self.last - self.first >= GRACE_SECONDS
+
+
+class Watcher(threading.Thread):
+    """Watches until stop(). `programs` are the names of the files that count."""
+
+    def __init__(self, preload, programs):
+        super().__init__(daemon=True)
+        self.preload = os.path.realpath(preload)
+        self.offset = symbol_offset(preload, "shim_state")
+        self.programs = set(programs)
+        self.processes = {}  # (pid, name): Process
+        self.sleepers = {kind: set() for kind in set(SLEEPS.values())}
+        self.blind = ""  # why something could not be seen
+        self.over = threading.Event()
+
+    def run(self):
+        while not self.over.is_set():
+            began = time.monotonic()
+            self.look()
+            self.over.wait(max(0.1, 10 * (time.monotonic() - began)))
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+    def look(self):
+        for pid, name in descendants().items():
+            if name not in self.programs:
+                continue
+            process = self.processes.setdefault((pid, name), Process(name))
+            self.look_at_maps(pid, process)
+            if process.base is not None and not process.active:
+                self.look_at_state(pid, process)
+            self.look_at_threads(pid)
+
+    def look_at_maps(self, pid, process):
+        if process.base is not None:
+            return
+        try:
+            with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as stream:
+                text = stream.read()
+        except PermissionError:
+            self.blind = f"no right to read /proc/{pid}/maps"
+            return
+        except OSError:
+            return
+        if text:  # else it is ending
+            process.last = time.monotonic()
+        for line in text.splitlines():
+            fields = line.split(maxsplit=5)
+            if len(fields) == 6 and fields[5] == self.preload and int(fields[2], 16) == 0:
+                process.base = int(fields[0].split("-")[0], 16)
+                return
+
+    def look_at_state(self, pid, process):
+        try:
+            with open(f"/proc/{pid}/mem", "rb", buffering=0) as stream:
+                stream.seek(process.base + self.offset)
+                process.active = int.from_bytes(stream.read(4), "little") == SHIM_ACTIVE
+        except PermissionError:
+            self.blind = f"no right to read /proc/{pid}/mem"
+        except OSError:
+            pass
+
+    def look_at_threads(self, pid):
+        try:
+            threads = os.listdir(f"/proc/{pid}/task")
+        except OSError:
+            return
+        for thread in threads:
+            try:
+                with open(f"/proc/{pid}/task/{thread}/syscall", encoding="ascii") as stream:
+                    fields = stream.read().split()
+            except OSError:
+                continue
+            if len(fields) > 2 and fields[0] == str(SYS_FUTEX):
+                kind = SLEEPS.get(int(fields[2], 16) & FUTEX_CMD_MASK)
+                if kind:
+                    self.sleepers[kind].add((pid, thread))
+
+    def seen(self):
+        """How many processes were seen; with the preload at work; running without it."""
+        every = list(self.processes.values())
+        return (len(every), sum(p.active for p in every),
+                sorted({p.name for p in every if p.lacks_preload()}))
+
+    def asleep(self):
+        """{operation: how many threads were seen asleep in it}"""
+        return {kind: len(threads) for kind, threads in self.sleepers.items()}
