@@ -7,10 +7,10 @@ programs.py run [PROGRAM...]      each in each mode; a table on stdout (--doc FI
                                   --tap: as TAP, --json FILE: everything that was seen)
 programs.py self-test LIBRARY     LIBRARY is a preload that drops signals: is that found out?
 
-Modes: libc (no preload: the control), default (`rqpi run`), force-pi (`rqpi run --force-pi`). What a
-program must have done is in tests/programs/, and exit status 0 is never enough. A run counts only if
-the preload was seen at work in the program's processes (watch.py). A program that fails by itself,
-in mode libc, says nothing about us: its other modes are skipped, with that reason.
+Modes: libc (no preload: the control), default (`rqpi run`), force-pi (`rqpi run --force-pi`). What
+a program must have done is in tests/programs/, and exit status 0 is never enough. A run counts only
+if the preload was seen at work in the program's processes (watch.py). A program that fails by
+itself, in mode libc, says nothing about us: its other modes are skipped, with that reason.
 
 Exit status: 0 all passed or skipped, 1 a program failed, 2 cannot run. Called by `make programs`,
 and for `make check` by tests/programs/meson.build.

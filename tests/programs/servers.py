@@ -168,9 +168,14 @@ class Pages(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):  # a browser that is through hangs up
+        pass
+
+
 def chromium(place):
     Pages.done.clear()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+    server = Server(("127.0.0.1", 0), Pages)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         status, out = place.run("chromium", [
