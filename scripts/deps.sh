@@ -3,8 +3,8 @@
 #
 # deps.sh [build|test|lint|check|programs]...: is everything there that this set of targets needs?
 # What is missing is installed with apt-get when this is root on a Debian-like system, and is only
-# named elsewhere. When nothing is missing it takes a moment and touches nothing. Called by the Makefile
-# and test.sh.
+# named elsewhere. When nothing is missing it takes a moment and touches nothing. Called by the
+# Makefile, test.sh and check.sh.
 #
 # Exit status: 0 everything is there, 2 something is missing and was not installed.
 # RQPI_DEPS=check in the environment: never install, only say.

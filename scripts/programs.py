@@ -38,6 +38,7 @@ import watch  # noqa: E402
 
 PROGRAMS = {**realtime.TABLE, **servers.TABLE, **languages.TABLE}
 MODES = ["libc", "default", "force-pi"]
+COND, MUTEX = "librqpi-preload.so", "librqpi-preload-mutex.so"
 
 # Where threads must have been seen asleep in the kernel's requeue_pi: the proof that waits went our
 # way. By default that needs a program that asks for PI mutexes; forced, one that uses condvars.
@@ -63,9 +64,16 @@ class Bench:
             os.path.dirname(self.rqpi), "..", "..", "src", "librqpi-preload.so")
         if not os.access(self.preload, os.R_OK):
             cannot(f"{self.preload}: there is no preload; `make build` makes it")
-        usage = subprocess.run([self.rqpi, "run", "--help"], check=False, text=True,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout
-        self.can_force = "--force-pi" in usage
+
+    def copy_preloads(self, folder, mode):
+        """Both, side by side, as `rqpi run` looks for them; the path of the one of this mode."""
+        shutil.copy(self.preload, os.path.join(folder, COND))
+        other = os.path.join(os.path.dirname(self.preload), MUTEX)
+        if os.access(other, os.R_OK):
+            shutil.copy(other, folder)
+        elif mode == "force-pi":
+            cannot(f"{other}: there is no preload of the mutex functions; `make build` makes it")
+        return os.path.join(folder, MUTEX if mode == "force-pi" else COND)
 
     def front(self, mode):
         return {"libc": [], "default": [self.rqpi, "run", "--"],
@@ -115,18 +123,15 @@ def run_once(bench, name, mode, extra_env=None, front=None):
     if result["version"] is None:
         result["why"] = f"package {package} is not installed"
         return result
-    if mode == "force-pi" and not bench.can_force:
-        result["why"] = "this `rqpi run` has no --force-pi"
-        return result
     began = time.monotonic()
     # Of its own, and open: some programs give up being root, and read the preload after that.
     with tempfile.TemporaryDirectory(prefix="rqpi-programs-", ignore_cleanup_errors=True) as folder:
         os.chmod(folder, 0o755)
-        preload = shutil.copy(bench.preload, os.path.join(folder, "librqpi-preload.so"))
+        preload = bench.copy_preloads(folder, mode)
         work = os.path.join(folder, "work")
         os.mkdir(work, 0o755)
         env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "TERM": "dumb",
-               "RQPI_PRELOAD": preload, **(extra_env or {})}
+               "RQPI_PRELOAD": os.path.join(folder, COND), **(extra_env or {})}
         place = case.Place(work, bench.front(mode) if front is None else front, env, seconds)
         try:
             watcher, ended = case.in_place(place, function, preload, files)
@@ -134,14 +139,14 @@ def run_once(bench, name, mode, extra_env=None, front=None):
             result["why"] = str(why)
             return result
         against = judge(result, place, watcher, ended)
+        total, active, without = watcher.seen()
+        result.update(
+            seconds=round(time.monotonic() - began, 1), figure=place.figure, processes=total,
+            active=active, without=without, asleep=watcher.asleep(), remarks=place.remarks(),
+            checks=[what for what, good in place.checks if good], why="; ".join(against),
+            result="failed" if against else "passed")
         if against:
             result["tails"] = list(place.tails())
-    total, active, without = watcher.seen()
-    result.update(
-        seconds=round(time.monotonic() - began, 1), figure=place.figure, processes=total,
-        active=active, without=without, asleep=watcher.asleep(),
-        checks=[what for what, good in place.checks if good], why="; ".join(against),
-        result="failed" if against else "passed")
     if watcher.blind and mode != "libc":
         result.update(result="skipped", why="cannot see the preload at work: " + watcher.blind)
     return result

@@ -8,6 +8,7 @@ at the end. Used by scripts/programs.py.
 
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import time
@@ -109,9 +110,17 @@ class Place:
         for log in self.logs:
             with open(log, encoding="utf-8", errors="replace") as stream:
                 for line in stream:
-                    if "rqpi: preload:" in line or "ld.so: object" in line:
+                    if "; stepping aside" in line or "ld.so: object" in line:
                         return line.strip()
         return ""
+
+    def remarks(self):
+        """What else the preload said, each thing once."""
+        said = []
+        for log in self.logs:
+            with open(log, encoding="utf-8", errors="replace") as stream:
+                said += re.findall(r"rqpi: preload: (.*)", stream.read())
+        return sorted(set(said))
 
     def tails(self, lines=8):
         """The last lines of every output."""

@@ -33,6 +33,7 @@ def line(result):
     text += f"{result['seconds']:6.1f} s  {figure(result)}"
     details = [f"preload at work in {preload_seen(result)}" if preload_seen(result) else "",
                f"seen asleep: {sleepers(result)}" if sleepers(result) else "", result["why"]]
+    details += [f"said: {remark}" for remark in result["remarks"]]
     text = "; ".join([text] + [detail for detail in details if detail])
     return "\n".join([text] + ["    " + tail for tail in result["tails"]])
 
