@@ -4,6 +4,8 @@
 import os
 import re
 
+import realtime
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 JAVA_PARTS = 9
 PYTHON = "/usr/bin/python3.11" # Debian's own: the test suite belongs to it
@@ -11,12 +13,12 @@ PYTHON_TESTS = ["test_threading", "test_thread", "test_queue", "test_threadsigna
                 "test_threading_local", "test_threadedtempfile"]
 
 
-def java(collector):
+def java(collector, front=()):
     def run(place):
         status, _ = place.run("javac", ["javac", "-d", place.folder,
                                         os.path.join(HERE, "Threads.java")])
         place.check("javac: exit status 0", status == 0)
-        status, out = place.run("java", ["java", f"-XX:+Use{collector}GC", "-Xmx256m", "-cp",
+        status, out = place.run("java", [*front, "java", f"-XX:+Use{collector}GC", "-Xmx256m", "-cp",
                                          place.folder, "Threads"])
         right = len(re.findall(r"^ok ", out, re.M))
         place.check("java: exit status 0", status == 0)
@@ -26,6 +28,12 @@ def java(collector):
         if place.check("it came to its end", rate):
             place.measured(int(rate.group(1)) / int(rate.group(2)) * 1000, "items/s")
     return run
+
+
+def java_realtime(place):
+    """The limit is kept by a process that is more urgent."""
+    realtime.need_realtime()
+    java("Parallel", ["chrt", "-r", "2", "timeout", "-s", "KILL", "60", "chrt", "-r", "1"])(place)
 
 
 def cpython(place):
@@ -52,6 +60,8 @@ TABLE = {
                       ["java", "javac"], java("Parallel")),
     "java-g1": ("openjdk-17-jdk-headless", "the same; concurrent collector G1", 90,
                 ["java", "javac"], java("G1")),
+    "java-realtime": ("openjdk-17-jdk-headless", "the same; all threads SCHED_RR, priority 1", 90,
+                      ["java"], java_realtime),
     "cpython": ("libpython3.11-testsuite", "test_threading and others; test_concurrent_futures",
                 150, ["python3.11"], cpython),
 }

@@ -26,12 +26,28 @@ def sleepers(result):
                      if asleep.get(kind))
 
 
+WORDS = {"made": "made PI", "were": "PI already", "excepted": "excepted",
+         "protect": "left: PRIO_PROTECT", "elsewhere": "left: made elsewhere",
+         "locked": "left: found locked", "unknown": "left: unknown kind",
+         "unlocked_by_others": "unlocks by others", "refused_to_others": "such unlocks refused",
+         "locked_twice": "locked twice by the owner"}
+
+
+def forced(result):
+    """What --force-pi did to mutexes."""
+    if result["mode"] != "force-pi":
+        return ""
+    counts = result.get("forced") or {}
+    return ", ".join(f"{counts[name]} {text}" for name, text in WORDS.items() if counts.get(name))
+
+
 def line(result):
     text = f"{result['program']:<19} {result['mode']:<9} {result['result']:<8}"
     if result["result"] == "skipped":
         return f"{text} {result['why']}"
     text += f"{result['seconds']:6.1f} s  {figure(result)}"
     details = [f"preload at work in {preload_seen(result)}" if preload_seen(result) else "",
+               f"mutexes: {forced(result)}" if forced(result) else "",
                f"seen asleep: {sleepers(result)}" if sleepers(result) else "", result["why"]]
     details += [f"said: {remark}" for remark in result["remarks"]]
     text = "; ".join([text] + [detail for detail in details if detail])
@@ -77,13 +93,16 @@ This run: {machine}, {cpus} CPUs, Linux {kernel}, {libc}. {passed} passed, {fail
 - *At work in*: of the program's processes, as many as had the preload mapped and active, seen from
   outside in `/proc/PID/maps` and `/proc/PID/mem`. A run in which a process had it not, or none was
   seen, has failed.
-- *Seen asleep*: threads that were met asleep in a futex operation, in samples of `/proc`.
-  `requeue_pi` is a wait on a condvar that is rqpi's; `lock_pi` a wait for a PI mutex; `wait` is
-  everything else, and libc's condvars and semaphores are among it. Samples miss short sleeps.
+- *Mutexes*: what `--force-pi` had done when the program was last looked at, in the process with
+  most of them. Mutexes of the last moment are not in it.
+- *Seen asleep*: threads that were met asleep in a futex operation, in samples of `/proc`, which
+  miss short sleeps. `requeue_pi` is a wait on a condvar from which the kernel hands the mutex over,
+  `lock_pi` a wait for a PI mutex. `wait` is everything else: semaphores, libc's condvars, and under
+  `--force-pi` the condvar waits of threads that are not real-time threads.
 - *Measured*: beside it, in brackets, the ratio to the control's. One short run each, on a machine
   that does other things too: no benchmark, see [benchmarks.md](benchmarks.md) for those.
 
-| program | package | mode | result | at work in | seen asleep | measured (to libc's) |
+| program | mode | result | at work in | mutexes | seen asleep | measured (to libc's) |
 |---|---|---|---|---|---|---|
 """
 
@@ -99,18 +118,23 @@ def write_document(path, results):
             control = result
         elif control and control["program"] != result["program"]:
             control = None
-        cells = [result["program"], f"{result['package']} {result['version'] or ''}".strip(),
-                 result["mode"], result["result"], preload_seen(result), sleepers(result),
-                 beside_control(result, control)]
+        cells = [result["program"], result["mode"], result["result"], preload_seen(result),
+                 forced(result), sleepers(result), beside_control(result, control)]
         text += "| " + " | ".join(cells) + " |\n"
     remarks = [f"- {r['program']}, {r['mode']}: {r['result']}: {r['why']}." for r in results
                if r["why"]]
     if remarks:
         text += "\n## Not passed\n\n" + "\n".join(remarks) + "\n"
+    notes = [f"- {r['program']}, {r['mode']}: {r['note']}." for r in results if r.get("note")]
+    notes += [f"- {r['program']}, {r['mode']}: the preload said: {remark}." for r in results
+              for remark in r.get("remarks", [])]
+    if notes:
+        text += "\n## Notes\n\n" + "\n".join(notes) + "\n"
     text += "\n## What was looked at\n\n"
     for result in results:
         if result["mode"] == "libc":
             checks = "; ".join(result.get("checks") or ["nothing, see above"])
-            text += f"- **{result['program']}** ({result['what']}): {checks}.\n"
+            text += (f"- **{result['program']}** ({result['package']} {result['version'] or ''}): "
+                     f"{result['what']}. {checks}.\n")
     with open(path, "w", encoding="utf-8") as stream:
         stream.write(text)

@@ -2,14 +2,16 @@
 """What the processes of a program are doing, seen from outside through /proc.
 
 A Watcher is a thread that looks several times a second at everything that descends from this
-process. It answers two questions: was the preload mapped and at work in each process of the
-program, and in which futex operations were its threads seen asleep? The program has no say in
-either, and neither has the preload. Used by scripts/programs.py.
+process. It answers: was the preload mapped and at work in each process of the program, what had it
+done to the mutexes there, and in which futex operations were threads seen asleep? It reads this
+from the memory of the processes and from the kernel; neither the program nor the preload has to say
+anything. Used by scripts/programs.py.
 """
 
 import ctypes
 import os
 import signal
+import struct
 import subprocess
 import threading
 import time
@@ -21,6 +23,9 @@ FUTEX_CMD_MASK = 0x7F
 SLEEPS = {
     0: "wait", 9: "wait", 6: "lock_pi", 13: "lock_pi", 11: "requeue_pi",
 }  # futex operations in which a thread sleeps; 9 is WAIT_BITSET, 13 LOCK_PI2
+# struct shim_force_counts, all of 64 bits; five reasons why a mutex was left as it is
+COUNTS = ["made", "were", "excepted", "protect", "elsewhere", "locked", "unknown",
+          "unlocked_by_others", "refused_to_others", "locked_twice"]
 GRACE_SECONDS = 0.5  # after execve() the dynamic linker needs a moment to map the preload
 
 
@@ -75,14 +80,14 @@ def kill_descendants():
         time.sleep(0.02)
 
 
-def symbol_offset(library, name):
-    """Where a variable is in a library that still has its symbol table."""
+def symbol_offsets(library, names):
+    """Where variables are in a library that still has its symbol table."""
     out = subprocess.run(["nm", library], check=True, stdout=subprocess.PIPE, text=True).stdout
-    for line in out.splitlines():
-        fields = line.split()
-        if len(fields) == 3 and fields[2] == name:
-            return int(fields[0], 16)
-    raise LookupError(f"{library}: no symbol {name}: is it stripped?")
+    fields = [line.split() for line in out.splitlines()]
+    found = {line[2]: int(line[0], 16) for line in fields if len(line) == 3 and line[2] in names}
+    if "shim_state" not in found:
+        raise LookupError(f"{library}: no symbol shim_state: is it stripped?")
+    return found
 
 
 class Process:
@@ -94,6 +99,7 @@ class Process:
         self.last = self.first
         self.base = None  # where the preload begins; None: not mapped
         self.active = False
+        self.counts = dict.fromkeys(COUNTS, 0)
 
     def lacks_preload(self):
         return self.base is None and self.last - self.first >= GRACE_SECONDS
@@ -105,7 +111,7 @@ class Watcher(threading.Thread):
     def __init__(self, preload, programs):
         super().__init__(daemon=True)
         self.preload = os.path.realpath(preload)
-        self.offset = symbol_offset(preload, "shim_state")
+        self.offsets = symbol_offsets(preload, ["shim_state", "shim_force_counts"])
         self.programs = set(programs)
         self.processes = {}  # (pid, name): Process
         self.sleepers = {kind: set() for kind in set(SLEEPS.values())}
@@ -128,7 +134,7 @@ class Watcher(threading.Thread):
                 continue
             process = self.processes.setdefault((pid, name), Process(name))
             self.look_at_maps(pid, process)
-            if process.base is not None and not process.active:
+            if process.base is not None:
                 self.look_at_state(pid, process)
             self.look_at_threads(pid)
 
@@ -154,11 +160,15 @@ class Watcher(threading.Thread):
     def look_at_state(self, pid, process):
         try:
             with open(f"/proc/{pid}/mem", "rb", buffering=0) as stream:
-                stream.seek(process.base + self.offset)
-                process.active = int.from_bytes(stream.read(4), "little") == SHIM_ACTIVE
+                stream.seek(process.base + self.offsets["shim_state"])
+                process.active |= int.from_bytes(stream.read(4), "little") == SHIM_ACTIVE
+                if "shim_force_counts" in self.offsets:
+                    stream.seek(process.base + self.offsets["shim_force_counts"])
+                    values = struct.unpack(f"<{len(COUNTS)}Q", stream.read(8 * len(COUNTS)))
+                    process.counts = dict(zip(COUNTS, values))
         except PermissionError:
             self.blind = f"no right to read /proc/{pid}/mem"
-        except OSError:
+        except (OSError, struct.error):  # it has just ended
             pass
 
     def look_at_threads(self, pid):
@@ -186,3 +196,8 @@ class Watcher(threading.Thread):
     def asleep(self):
         """{operation: how many threads were seen asleep in it}"""
         return {kind: len(threads) for kind, threads in self.sleepers.items()}
+
+    def forced(self):
+        """What had been done to mutexes, in the process with most of each."""
+        every = list(self.processes.values())
+        return {name: max((p.counts[name] for p in every), default=0) for name in COUNTS}
