@@ -68,6 +68,8 @@ look() { # look SET: collect what SET lacks
 		need_command pkg-config pkg-config
 		need_library popt libpopt-dev
 		need_library json-c libjson-c-dev
+		need_library libelf libelf-dev
+		need_library zlib zlib1g-dev
 		;;
 	test)
 		look build
@@ -132,10 +134,12 @@ say_elsewhere() {
 	deps: this system is not one that I know how to install on. The packages are called
 	  Debian, Ubuntu:  $missing
 	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
+	                   elfutils-libelf-devel zlib-devel
 	                   libcmocka-devel libseccomp-devel gcc-c++ libasan libubsan libtsan patch
 	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc perf
 	                   stress-ng chromium
-	  Arch:            meson ninja pkgconf gcc popt json-c cmocka libseccomp patch python clang
+	  Arch:            meson ninja pkgconf gcc popt json-c libelf zlib cmocka libseccomp patch
+	                   python clang
 	                   binutils shellcheck codespell mandoc perf stress-ng chromium
 	END
 }

@@ -24,6 +24,7 @@ int cmd_demo(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_bench(int argc, char **argv); /* in bench/, where that is built */
 int cmd_conform(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
 int cmd_check(int argc, char **argv); /* its exit codes are its own: 0, 1, 2, 3 */
 
 enum preload {
@@ -51,5 +52,8 @@ int preload_own_folder(char *path);
  * when nothing is left.
  */
 char *preload_join(const char *preload, const char *inherited);
+
+/* Where execvp(3) will find the program @name: 0 and its path (PATH_MAX bytes at @path), or -1. */
+int program_find(const char *name, char *path);
 
 #endif /* RQPI_CMD_H */

@@ -21,8 +21,7 @@
 
 enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 }; /* as env(1) and the shells say it */
 
-/* Where execvp(3) will find @name. Returns 0 and the path, or -1. */
-static int resolve_program(const char *name, char *path)
+int program_find(const char *name, char *path)
 {
 	const char *rest = getenv("PATH");
 
@@ -81,7 +80,7 @@ static void warn_if_ignored(const char *program)
 	struct stat st;
 	bool raised;
 
-	if (resolve_program(program, path) || stat(path, &st))
+	if (program_find(program, path) || stat(path, &st))
 		return;
 	raised = ((st.st_mode & S_ISUID) && st.st_uid != getuid()) ||
 		 ((st.st_mode & S_ISGID) && st.st_gid != getgid()) ||
