@@ -5,6 +5,7 @@
  *
  * Called by cmd_doctor.c. All of it is read from files below /sys, /proc and /dev.
  */
+#include <errno.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdint.h>
@@ -13,6 +14,8 @@
 #include <string.h>
 
 #include "cmd_doctor.h"
+
+static const char cpu_folder[] = "/sys/devices/system/cpu/cpu0";
 
 enum { SLOW_WAKEUP_US = 50, NAMES_MAX = 128 };
 
@@ -54,6 +57,10 @@ void doctor_look_at_governor(struct doctor *d)
 	size_t count = find_files(d, "/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor",
 				  &found);
 
+	if (!count && !doctor_exists(d, cpu_folder)) {
+		doctor_cannot_read(d, "governor", cpu_folder, -ENOENT);
+		return;
+	}
 	if (!count) {
 		doctor_add(d, "governor", DOCTOR_INFO,
 			   "no CPU has a scaling_governor in /sys/devices/system/cpu: what scales "
@@ -148,6 +155,10 @@ void doctor_look_at_idle(struct doctor *d)
 	char limit[128];
 	bool slow;
 
+	if (!doctor_exists(d, cpu_folder)) {
+		doctor_cannot_read(d, "cpu-idle", cpu_folder, -ENOENT);
+		return;
+	}
 	if (!slowest_state(d, &slowest)) {
 		doctor_add(d, "cpu-idle", DOCTOR_INFO,
 			   "CPU 0 has no idle states in /sys/devices/system/cpu/cpu0/cpuidle");

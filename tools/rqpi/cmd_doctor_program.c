@@ -114,10 +114,11 @@ struct program {
 static void follow_script(struct program *p)
 {
 	char line[PATH_MAX];
+	char found[PATH_MAX];
 
 	for (int i = 0; i < SCRIPTS_MAX; i++) {
 		FILE *f = fopen(p->path, "re");
-		char *start;
+		char *start, *rest = NULL;
 
 		if (!f)
 			return;
@@ -125,11 +126,17 @@ static void follow_script(struct program *p)
 		fclose(f);
 		if (!start || strncmp(line, "#!", 2))
 			return;
-		start = line + 2 + strspn(line + 2, " \t");
-		start[strcspn(start, " \t\n")] = '\0';
+		start = strtok_r(line + 2, " \t\n", &rest);
 		if (!*p->script)
 			memcpy(p->script, p->path, sizeof(p->script));
+		if (!start)
+			return;
 		snprintf(p->path, sizeof(p->path), "%s", start);
+		/* env(1) looks for the next word on the path. */
+		start = strtok_r(NULL, " \t\n", &rest);
+		if (start && !strcmp(strrchr(p->path, '/') ? strrchr(p->path, '/') : "", "/env") &&
+		    program_find(start, found) == 0)
+			memcpy(p->path, found, sizeof(p->path));
 	}
 }
 

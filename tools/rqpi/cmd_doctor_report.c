@@ -90,8 +90,6 @@ static void print_ids(const struct doctor *d, enum doctor_state state, const cha
 
 static void print_verdict(const struct doctor *d, int code)
 {
-	bool tried = d->live && d->experiments;
-
 	printf("\nVerdict\n");
 	print_ids(d, DOCTOR_BAD, "  bad:    ");
 	print_ids(d, DOCTOR_WARNING, "  warning:");
@@ -103,7 +101,8 @@ static void print_verdict(const struct doctor *d, int code)
 	else if (code == RQPI_EXIT_CANNOT)
 		printf("  cannot say: what is unknown decides\n");
 	else
-		printf("  fit%s\n", tried ? "" : ", as far as it was looked at");
+		printf("  %s\n",
+		       d->live && d->experiments ? "fit" : "nothing bad in what was looked at");
 }
 
 void doctor_report_text(const struct doctor *d, bool verbose, int code)
@@ -145,6 +144,16 @@ static struct json_object *new_finding(const struct doctor_finding *f)
 	return o;
 }
 
+/* Without the experiments nothing is proven: null. */
+static struct json_object *new_fit(const struct doctor *d, int code)
+{
+	if (code == RQPI_EXIT_FINDING)
+		return json_object_new_boolean(false);
+	if (code == RQPI_EXIT_CANNOT || !d->live || !d->experiments)
+		return NULL;
+	return json_object_new_boolean(true);
+}
+
 void doctor_report_json(const struct doctor *d, int code)
 {
 	struct json_object *o = json_object_new_object();
@@ -153,9 +162,7 @@ void doctor_report_json(const struct doctor *d, int code)
 	add(o, "rqpi", RQPI_VERSION);
 	add(o, "kernel", *d->release ? d->release : NULL);
 	add(o, "root", *d->root ? d->root : NULL);
-	json_object_object_add(
-	    o, "fit",
-	    code == RQPI_EXIT_CANNOT ? NULL : json_object_new_boolean(code == RQPI_EXIT_DONE));
+	json_object_object_add(o, "fit", new_fit(d, code));
 	for (size_t i = 0; i < d->count; i++)
 		json_object_array_add(checks, new_finding(&d->findings[i]));
 	json_object_object_add(o, "checks", checks);
