@@ -22,6 +22,8 @@ _rqpi_words() { # _rqpi_words COMMAND OPTION
 	demo--scenario=) echo group order ;;
 	bench) echo uncontended wake herd inversion queue contended pool engine chain checker all ;;
 	check) command rqpi check --list 2>/dev/null | sed 's/ .*//' ;;
+	doctor--root=) compgen -d -- "$word" ;;
+	doctor) compgen -c -f -- "$word" ;;
 	conform--vector=) command rqpi conform --list 2>/dev/null | sed 's/ .*//' ;;
 	esac
 }

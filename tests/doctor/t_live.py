@@ -113,8 +113,8 @@ class Cases:
     def some_priority(self):
         """a limit of 10 is less than the 50 that are needed unless said otherwise"""
         r = self.doctor(under=self.limited(10))
-        r.is_("sched-fifo", "bad", "up to priority 10, less than")
-        r.is_("rt-limit", "bad", "RLIMIT_RTPRIO is 10, less than")
+        r.is_("sched-fifo", "bad", "up to priority 10, below 50")
+        r.is_("rt-limit", "bad", "RLIMIT_RTPRIO is 10, below priority 50")
         r.is_("inherit-rqpi", "ok")
         r.exits(1)
 

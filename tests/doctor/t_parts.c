@@ -7,24 +7,15 @@
  * kind of mutex and of condition variable: they must say so.
  */
 #define _GNU_SOURCE
-#include <errno.h>
+#include <json-c/json.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
-#include <json-c/json.h>
 
+#include "tests/support/support.h"
 #include "tools/rqpi/cmd_doctor.h"
 
 enum { STATUS_NO_SECCOMP = 77 };
@@ -41,8 +32,7 @@ static struct doctor fit_doctor(const char *test)
 
 	doctor_try_fifo(&d);
 	if (d.fifo_max < 4) {
-		print_message("%s: no right to SCHED_FIFO here\n", test);
-		skip();
+		rqt_skip(test, "no right to SCHED_FIFO here");
 	}
 	return d;
 }
@@ -193,8 +183,7 @@ static void a_sandbox_that_kills_is_told_and_survived(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
 	if (WEXITSTATUS(status) == STATUS_NO_SECCOMP) {
-		print_message("%s: no seccomp filter here\n", __func__);
-		skip();
+		rqt_skip(__func__, "no seccomp filter here");
 	}
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
@@ -229,17 +218,18 @@ static void releases_are_compared_as_numbers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_mutex_with_inheritance_is_not_held_up),
-	    cmocka_unit_test(a_normal_mutex_shows_no_inheritance),
-	    cmocka_unit_test(a_control_that_inherits_proves_nothing),
-	    cmocka_unit_test(glibc_in_the_place_of_rqpi_shows_the_wrong_order),
-	    cmocka_unit_test(rqpi_shows_the_right_order),
-	    cmocka_unit_test(a_real_time_child_that_never_sleeps_is_ended),
-	    cmocka_unit_test(a_child_that_gives_up_is_told),
-	    cmocka_unit_test(a_sandbox_that_kills_is_told_and_survived),
-	    cmocka_unit_test(arguments_of_the_kernel_are_whole_words),
-	    cmocka_unit_test(releases_are_compared_as_numbers),
+	    RQT_CASE(a_mutex_with_inheritance_is_not_held_up),
+	    RQT_CASE(a_normal_mutex_shows_no_inheritance),
+	    RQT_CASE(a_control_that_inherits_proves_nothing),
+	    RQT_CASE(glibc_in_the_place_of_rqpi_shows_the_wrong_order),
+	    RQT_CASE(rqpi_shows_the_right_order),
+	    RQT_CASE(a_real_time_child_that_never_sleeps_is_ended),
+	    RQT_CASE(a_child_that_gives_up_is_told),
+	    RQT_CASE(a_sandbox_that_kills_is_told_and_survived),
+	    RQT_CASE(arguments_of_the_kernel_are_whole_words),
+	    RQT_CASE(releases_are_compared_as_numbers),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	rqt_program_begin();
+	return cmocka_run_group_tests_name("doctor-parts", tests, NULL, NULL);
 }

@@ -160,7 +160,7 @@ def throttling_that_is_no_number(root):
     root.throttling("lots")
 
 
-@case("fair-server", "ok", "50000 of each 1000000")
+@case("fair-server", "info", "50000 of each 1000000")
 def ordinary_threads_keep_a_share(_):
     pass
 
@@ -186,7 +186,7 @@ def neither_capability_nor_limit(root):
     root.limits(priority=0)
 
 
-@case("rt-limit", "bad", "RLIMIT_RTPRIO is 49, less than")
+@case("rt-limit", "bad", "RLIMIT_RTPRIO is 49, below priority 50")
 def limit_below_the_priority(root):
     root.status(0)
     root.limits(priority=49)

@@ -227,13 +227,17 @@ void doctor_look_at_fair_server(struct doctor *d)
 		doctor_cannot_read(d, "fair-server", period_path, error);
 		return;
 	}
-	if (runtime == 0)
+	if (runtime == 0) {
 		f = doctor_add(d, "fair-server", DOCTOR_INFO,
 			       "off on CPU 0: nothing is set aside for ordinary threads");
-	else
-		f = doctor_add(d, "fair-server", DOCTOR_OK,
+	} else {
+		f = doctor_add(d, "fair-server", DOCTOR_INFO,
 			       "on CPU 0 ordinary threads may take %lld of each %lld microseconds, "
 			       "where real-time threads leave them none",
 			       runtime / 1000, period / 1000);
-	f->why = throttling_why;
+		doctor_mend(d, "echo 0 | sudo tee /sys/kernel/debug/sched/fair_server/cpu*/runtime"
+			       "    # to switch it off");
+	}
+	f->why = "From Linux 6.12 on it is the safety net in the place of throttling, and holds up "
+		 "real-time threads on purpose, however urgent.";
 }

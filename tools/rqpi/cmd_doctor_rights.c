@@ -111,10 +111,13 @@ void doctor_look_at_rights(struct doctor *d)
 		f = doctor_add(d, "rt-limit", DOCTOR_OK, "this process has CAP_SYS_NICE");
 	else if (enough && r.priority_limit < 0)
 		f = doctor_add(d, "rt-limit", DOCTOR_OK, "RLIMIT_RTPRIO is unlimited");
+	else if (enough)
+		f = doctor_add(d, "rt-limit", DOCTOR_OK, "%s, but RLIMIT_RTPRIO is %lld", caps,
+			       r.priority_limit);
 	else
-		f = doctor_add(d, "rt-limit", enough ? DOCTOR_OK : DOCTOR_BAD,
-			       "%s, and RLIMIT_RTPRIO is %lld%s", caps, r.priority_limit,
-			       enough ? "" : ", less than the priority that was asked for");
+		f = doctor_add(d, "rt-limit", DOCTOR_BAD,
+			       "%s, and RLIMIT_RTPRIO is %lld, below priority %d", caps,
+			       r.priority_limit, d->priority);
 	if (f->state == DOCTOR_BAD)
 		mend_priority(d);
 	/* Adding a command does not move the finding. */
@@ -170,8 +173,9 @@ void doctor_look_at_memory(struct doctor *d)
 			f = doctor_add(d, "memory-lock", DOCTOR_WARNING,
 				       "no CAP_IPC_LOCK, and RLIMIT_MEMLOCK is %lld KiB",
 				       r.memory_limit / 1024);
-		f->why = "mlockall(2) keeps page faults out of real-time threads. With a limit it "
-			 "fails, and so does each later mmap(2) beyond it.";
+		f->why = "mlockall(2) keeps page faults out of real-time threads. It fails for a "
+			 "program that is larger than the limit, and with MCL_FUTURE so does each "
+			 "later mmap(2) beyond it.";
 		if (!d->may_lock) {
 			doctor_mend(d, "sudo prlimit --pid $$ --memlock=unlimited    # this shell");
 			doctor_mend(d, "echo '@realtime - memlock unlimited' | sudo tee -a "

@@ -357,10 +357,13 @@ void doctor_try_fifo(struct doctor *d)
 	} else if (!fifo->max) {
 		f = doctor_add(d, "sched-fifo", DOCTOR_BAD, "SCHED_FIFO was refused: %s",
 			       strerror(fifo->error));
+	} else if (fifo->max < d->priority) {
+		f = doctor_add(d, "sched-fifo", DOCTOR_BAD,
+			       "SCHED_FIFO is granted up to priority %d, below %d", fifo->max,
+			       d->priority);
 	} else {
-		f = doctor_add(d, "sched-fifo", fifo->max < d->priority ? DOCTOR_BAD : DOCTOR_OK,
-			       "SCHED_FIFO is granted up to priority %d%s", fifo->max,
-			       fifo->max < d->priority ? ", less than was asked for" : "");
+		f = doctor_add(d, "sched-fifo", DOCTOR_OK,
+			       "SCHED_FIFO is granted up to priority %d", fifo->max);
 	}
 	f->needed = true;
 	d->fifo_max = fifo->max;
