@@ -281,6 +281,17 @@ class Cases:
         self.refused(self.patched("foreign", lambda d: d[:18] + b"\x08\0" + d[20:]),
                      "another kind of CPU")
 
+    def stripped_program(self):
+        """a program whose file does not list what it imports"""
+        if sys.maxsize < 1 << 32:
+            raise Skip("the program's file is of 32 bits")
+        # Without a table of sections: its offset, and the number of its entries.
+        path = self.patched("stripped", lambda d: d[:40] + b"\0" * 8 + d[48:60] + b"\0" * 4
+                            + d[64:])
+        r = self.doctor("--no-experiments", path)
+        r.is_("program", "info", "dynamic linker")
+        r.is_("program-condvar", "unknown", "does not list")
+
     def setuid_program(self):
         """a setuid program"""
         self.need(root=True)

@@ -52,7 +52,7 @@ static void a_mutex_with_inheritance_is_not_held_up(void **state)
 	struct doctor d = fit_doctor(__func__);
 
 	(void)state;
-	doctor_prove_inheritance(&d, "x", DOCTOR_MUTEX_PI, DOCTOR_MUTEX_PLAIN);
+	doctor_prove_inheritance(&d, "x", DOCTOR_LOCK_PI, DOCTOR_LOCK_SEMAPHORE);
 	assert_int_equal(newest(&d)->state, DOCTOR_OK);
 	assert_false(measured(newest(&d), "held_up"));
 	doctor_free(&d);
@@ -64,7 +64,7 @@ static void a_normal_mutex_shows_no_inheritance(void **state)
 	const struct doctor_finding *f;
 
 	(void)state;
-	doctor_prove_inheritance(&d, "x", DOCTOR_MUTEX_PLAIN, DOCTOR_MUTEX_PLAIN);
+	doctor_prove_inheritance(&d, "x", DOCTOR_LOCK_PLAIN, DOCTOR_LOCK_SEMAPHORE);
 	f = newest(&d);
 	assert_int_equal(f->state, DOCTOR_BAD);
 	assert_non_null(strstr(f->what, "no inheritance"));
@@ -80,7 +80,7 @@ static void a_control_that_inherits_proves_nothing(void **state)
 	struct doctor d = fit_doctor(__func__);
 
 	(void)state;
-	doctor_prove_inheritance(&d, "x", DOCTOR_MUTEX_PI, DOCTOR_MUTEX_PI);
+	doctor_prove_inheritance(&d, "x", DOCTOR_LOCK_PI, DOCTOR_LOCK_PI);
 	assert_int_equal(newest(&d)->state, DOCTOR_UNKNOWN);
 	assert_true(newest(&d)->needed);
 	assert_non_null(strstr(newest(&d)->what, "not proven"));

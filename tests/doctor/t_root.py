@@ -375,7 +375,8 @@ def no_idle_states(root):
     root.remove(f"{CPU}/cpu0/cpuidle")
 
 
-@case("isolation", "info", "isolated: 3; nohz_full: 3; rcu_nocbs: 2-3; this process may run on: 0-3")
+@case("isolation", "info",
+      "isolated: 3; nohz_full: 3; rcu_nocbs: 2-3; this process may run on: 0-3")
 def isolated_cpus(root):
     root.write("proc/cmdline", "rcu_nocbs=2-3")
 

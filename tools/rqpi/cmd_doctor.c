@@ -127,8 +127,8 @@ static void look_at_machine(struct doctor *d)
 static void make_experiments(struct doctor *d)
 {
 	d->group = "Experiments";
-	doctor_prove_inheritance(d, "inherit-pthreads", DOCTOR_MUTEX_PI, DOCTOR_MUTEX_PLAIN);
-	doctor_prove_inheritance(d, "inherit-rqpi", DOCTOR_MUTEX_RQPI, DOCTOR_MUTEX_PLAIN);
+	doctor_prove_inheritance(d, "inherit-pthreads", DOCTOR_LOCK_PI, DOCTOR_LOCK_SEMAPHORE);
+	doctor_prove_inheritance(d, "inherit-rqpi", DOCTOR_LOCK_RQPI, DOCTOR_LOCK_SEMAPHORE);
 	doctor_prove_order(d, "order-pthreads", DOCTOR_COND_LIBC, DOCTOR_WARNING);
 	doctor_prove_order(d, "order-rqpi", DOCTOR_COND_RQPI, DOCTOR_BAD);
 }

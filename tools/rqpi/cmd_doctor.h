@@ -120,12 +120,17 @@ void doctor_try_futexes(struct doctor *d);
 void doctor_try_fifo(struct doctor *d);
 
 /* cmd_doctor_experiment.c. What an experiment is made with; tests also ask for the wrong one. */
-enum doctor_mutex { DOCTOR_MUTEX_PI, DOCTOR_MUTEX_PLAIN, DOCTOR_MUTEX_RQPI };
+enum doctor_lock {
+	DOCTOR_LOCK_PI,	   /* pthread_mutex_t with PTHREAD_PRIO_INHERIT */
+	DOCTOR_LOCK_PLAIN, /* without */
+	DOCTOR_LOCK_RQPI,
+	DOCTOR_LOCK_SEMAPHORE, /* inherits nowhere, whatever is preloaded */
+};
 enum doctor_cond { DOCTOR_COND_LIBC, DOCTOR_COND_RQPI };
 
 /* @control: what must show an inversion, or the experiment could not have told. */
-void doctor_prove_inheritance(struct doctor *d, const char *id, enum doctor_mutex kind,
-			      enum doctor_mutex control);
+void doctor_prove_inheritance(struct doctor *d, const char *id, enum doctor_lock kind,
+			      enum doctor_lock control);
 /* @failing: what a wrong order is. */
 void doctor_prove_order(struct doctor *d, const char *id, enum doctor_cond kind,
 			enum doctor_state failing);

@@ -55,7 +55,7 @@ struct outcome {
 	int served[THREADS];
 	int served_count;
 	/* what to do */
-	enum doctor_mutex mutex_kind;
+	enum doctor_lock lock_kind;
 	enum doctor_cond cond_kind;
 };
 
@@ -70,6 +70,7 @@ struct actor {
 static struct outcome *outcome;
 static pthread_mutex_t libc_mutex;
 static pthread_cond_t libc_cond = PTHREAD_COND_INITIALIZER;
+static sem_t semaphore;
 static rqpi_mutex_t rqpi_mutex = RQPI_MUTEX_INITIALIZER;
 static rqpi_cond_t rqpi_cond = RQPI_COND_INITIALIZER;
 static _Atomic int low_has_it, released, high_tries, arrived, taken;
@@ -113,13 +114,21 @@ static void pause_shortly(void)
 
 static bool on_rqpi(void)
 {
-	return outcome->mutex_kind == DOCTOR_MUTEX_RQPI;
+	return outcome->lock_kind == DOCTOR_LOCK_RQPI;
+}
+
+static void take(sem_t *sem)
+{
+	while (sem_wait(sem) && errno == EINTR)
+		;
 }
 
 static void lock(void)
 {
 	if (on_rqpi())
 		check(rqpi_mutex_lock(&rqpi_mutex), "rqpi_mutex_lock");
+	else if (outcome->lock_kind == DOCTOR_LOCK_SEMAPHORE)
+		take(&semaphore);
 	else
 		check(pthread_mutex_lock(&libc_mutex), "pthread_mutex_lock");
 }
@@ -128,6 +137,8 @@ static void unlock(void)
 {
 	if (on_rqpi())
 		check(rqpi_mutex_unlock(&rqpi_mutex), "rqpi_mutex_unlock");
+	else if (outcome->lock_kind == DOCTOR_LOCK_SEMAPHORE)
+		sem_post(&semaphore);
 	else
 		check(pthread_mutex_unlock(&libc_mutex), "pthread_mutex_unlock");
 }
@@ -148,17 +159,19 @@ static void signal_cond(void)
 		check(pthread_cond_signal(&libc_cond), "pthread_cond_signal");
 }
 
-static void init_mutex(void)
+static void init_lock(void)
 {
-	int protocol = outcome->mutex_kind == DOCTOR_MUTEX_PLAIN ? PTHREAD_PRIO_NONE
-								 : PTHREAD_PRIO_INHERIT;
+	bool inherits = outcome->lock_kind == DOCTOR_LOCK_PI;
+	int protocol = inherits ? PTHREAD_PRIO_INHERIT : PTHREAD_PRIO_NONE;
 	pthread_mutexattr_t attr;
 
+	sem_init(&semaphore, 0, 1);
+	if (!inherits && outcome->lock_kind != DOCTOR_LOCK_PLAIN)
+		return;
 	check(pthread_mutexattr_init(&attr), "pthread_mutexattr_init");
 	check(pthread_mutexattr_setprotocol(&attr, protocol), "pthread_mutexattr_setprotocol");
-	if (!on_rqpi())
-		check(pthread_mutex_init(&libc_mutex, &attr),
-		      "no mutex of protocol PTHREAD_PRIO_INHERIT: pthread_mutex_init");
+	check(pthread_mutex_init(&libc_mutex, &attr),
+	      "no mutex of protocol PTHREAD_PRIO_INHERIT: pthread_mutex_init");
 	pthread_mutexattr_destroy(&attr);
 }
 
@@ -290,8 +303,7 @@ static void burn(struct actor *self)
 	uint64_t end;
 
 	(void)self;
-	while (sem_wait(&mid_may_go) && errno == EINTR)
-		;
+	take(&mid_may_go);
 	end = now_ns() + BURN_MS * 1000000ull;
 	while (now_ns() < end)
 		;
@@ -314,7 +326,7 @@ static void experiment_inheritance(void *shared)
 	long prio;
 
 	outcome = shared;
-	init_mutex();
+	init_lock();
 	sem_init(&mid_may_go, 0, 0);
 	become_conductor();
 	start(&mid);
@@ -376,7 +388,7 @@ static void experiment_order(void *shared)
 	struct actor high = {.prio = HIGH, .body = take_a_token};
 
 	outcome = shared;
-	init_mutex();
+	init_lock();
 	become_conductor();
 	start_waiter(&low);
 	start_waiter(&mid);
@@ -423,16 +435,15 @@ static bool ruled_out(struct doctor *d, const char *id, const char *what)
 	return true;
 }
 
-static const char *mutex_name(enum doctor_mutex kind)
+static const char *mutex_name(enum doctor_lock kind)
 {
-	return kind == DOCTOR_MUTEX_RQPI ? "mutexes of rqpi"
-					 : "mutexes of pthreads that ask for it";
+	return kind == DOCTOR_LOCK_RQPI ? "mutexes of rqpi" : "mutexes of pthreads that ask for it";
 }
 
 static void tell_inheritance(struct doctor *d, const char *id, const struct outcome *o)
 {
 	struct doctor_finding *f;
-	const char *name = mutex_name(o->mutex_kind);
+	const char *name = mutex_name(o->lock_kind);
 
 	if (!o->held_up)
 		f = doctor_add(d, id, DOCTOR_OK,
@@ -453,8 +464,8 @@ static void tell_inheritance(struct doctor *d, const char *id, const struct outc
 		doctor_mend(d, "boot a kernel with CONFIG_FUTEX_PI=y and CONFIG_RT_MUTEXES=y");
 }
 
-void doctor_prove_inheritance(struct doctor *d, const char *id, enum doctor_mutex kind,
-			      enum doctor_mutex control)
+void doctor_prove_inheritance(struct doctor *d, const char *id, enum doctor_lock kind,
+			      enum doctor_lock control)
 {
 	static const char reason[] =
 	    "The owner of a mutex has to run at the priority of the most urgent thread that waits "
@@ -466,14 +477,14 @@ void doctor_prove_inheritance(struct doctor *d, const char *id, enum doctor_mute
 		return;
 	o = doctor_share(sizeof(*o));
 	c = doctor_share(sizeof(*c));
-	o->mutex_kind = kind;
-	c->mutex_kind = control;
+	o->lock_kind = kind;
+	c->lock_kind = control;
 	if (make(experiment_inheritance, c, why, sizeof(why)))
 		doctor_add(d, id, DOCTOR_UNKNOWN, "not tried: the control could not be made: %s",
 			   why);
 	else if (!c->held_up)
 		doctor_add(d, id, DOCTOR_UNKNOWN,
-			   "not proven: a mutex without inheritance is not held up here either, so "
+			   "not proven: a lock without inheritance is not held up here either, so "
 			   "this cannot tell them apart");
 	else if (make(experiment_inheritance, o, why, sizeof(why)))
 		doctor_add(d, id, DOCTOR_UNKNOWN, "could not be tried: %s", why);
@@ -519,7 +530,7 @@ void doctor_prove_order(struct doctor *d, const char *id, enum doctor_cond kind,
 		return;
 	o = doctor_share(sizeof(*o));
 	o->cond_kind = kind;
-	o->mutex_kind = kind == DOCTOR_COND_RQPI ? DOCTOR_MUTEX_RQPI : DOCTOR_MUTEX_PI;
+	o->lock_kind = kind == DOCTOR_COND_RQPI ? DOCTOR_LOCK_RQPI : DOCTOR_LOCK_PI;
 	if (make(experiment_order, o, why, sizeof(why)))
 		doctor_add(d, id, DOCTOR_UNKNOWN, "could not be tried: %s", why);
 	else

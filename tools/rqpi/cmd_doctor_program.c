@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cmd_doctor_program.c - `rqpi doctor`: which C library, and which condition variable, does a
- * program get here? For this process by asking it, for a program that was named by reading its file.
+ * program get here? For this process by asking it, for a program that was named by reading its
+ * file.
  *
  * Called by cmd_doctor.c. The program is not run.
  */
@@ -106,6 +107,7 @@ struct program {
 	char linker[PATH_MAX];
 	char needed[NEEDED_MAX][64];
 	int needed_count;
+	bool listed;   /* its imports were found */
 	bool waits;    /* imports a condition variable's wait */
 	bool inherits; /* imports pthread_mutexattr_setprotocol */
 };
@@ -199,6 +201,7 @@ static void read_imports(struct program *p, Elf *elf, Elf_Scn *section, const GE
 	Elf_Data *data = elf_getdata(section, NULL);
 	GElf_Sym symbol;
 
+	p->listed = data != NULL;
 	for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {
 		const char *name = elf_strptr(elf, header->sh_link, symbol.st_name);
 
@@ -331,6 +334,9 @@ static void tell_condvar(struct doctor *d, const struct program *p)
 	else if (preload_state() > 0)
 		f = doctor_add(d, "program-condvar", DOCTOR_OK,
 			       "started from here it has rqpi's, by the preload");
+	else if (!p->listed)
+		f = doctor_add(d, "program-condvar", DOCTOR_UNKNOWN,
+			       "not looked at: its file does not list what it imports");
 	else
 		f = doctor_add(d, "program-condvar", p->waits ? DOCTOR_WARNING : DOCTOR_INFO,
 			       "started from here it has its C library's; it %s itself%s",
@@ -350,7 +356,7 @@ static void tell_mutex(struct doctor *d, const struct program *p)
 	struct doctor_finding *f;
 
 	/* In a static program there is nothing to import. */
-	if (!*p->linker || needs(p, "librqpi.so"))
+	if (!*p->linker || !p->listed || needs(p, "librqpi.so"))
 		return;
 	f = doctor_add(d, "program-mutex", p->inherits ? DOCTOR_OK : DOCTOR_INFO,
 		       p->inherits ? "it asks for mutexes that inherit priority "
