@@ -53,7 +53,8 @@ class Report:
 
 class Cases:
     def __init__(self, rqpi, deny, program, folder):
-        self.rqpi, self.deny, self.program, self.folder = rqpi, deny, program, folder
+        self.rqpi, self.deny, self.program = (os.path.abspath(p) for p in (rqpi, deny, program))
+        self.folder = folder
         whole = self.doctor()
         self.fifo = whole.checks["sched-fifo"]["state"] == "ok"
 
@@ -132,6 +133,19 @@ class Cases:
         r = self.doctor("--priority=3", under=self.limited(3))
         r.is_("sched-fifo", "ok", "up to priority 3")
         r.is_("inherit-pthreads", "unknown", "SCHED_FIFO up to priority 4")
+        assert r.all["fit"] is None
+        r.exits(2)
+
+    def no_room_for_three_threads(self):
+        """experiments that cannot be made are unknown, and so is the verdict"""
+        self.need(fifo=True)
+        if sys.maxsize < 1 << 32:
+            raise Skip("there is too little address space of 32 bits to take some away")
+        # A stack of 512 MiB for each thread, and room for one of them.
+        r = self.doctor(under=["prlimit", "--stack=536870912", "--as=1073741824"])
+        r.is_("requeue-pi", "ok")
+        for name in EXPERIMENTS:
+            r.is_(name, "unknown", "pthread_create")
         assert r.all["fit"] is None
         r.exits(2)
 

@@ -203,6 +203,21 @@ static void arguments_of_the_kernel_are_whole_words(void **state)
 			    "0123456789abcd");
 }
 
+static void options_of_the_kernel_are_whole_names(void **state)
+{
+	char text[] =
+	    "CONFIG_A_B=y\nCONFIG_A=m\n# CONFIG_C is not set\nCONFIG_D=\"y\"\nXCONFIG_E=y";
+	struct doctor d = {.config = text};
+
+	(void)state;
+	assert_int_equal(doctor_config(&d, "CONFIG_A"), 'm');
+	assert_int_equal(doctor_config(&d, "CONFIG_A_B"), 'y');
+	assert_int_equal(doctor_config(&d, "CONFIG_C"), 'n');
+	assert_int_equal(doctor_config(&d, "CONFIG_E"), 'n');
+	d.config = NULL;
+	assert_int_equal(doctor_config(&d, "CONFIG_A"), '?');
+}
+
 static void releases_are_compared_as_numbers(void **state)
 {
 	struct doctor d = {.release = "6.9.0-1"};
@@ -227,6 +242,7 @@ int main(void)
 	    RQT_CASE(a_child_that_gives_up_is_told),
 	    RQT_CASE(a_sandbox_that_kills_is_told_and_survived),
 	    RQT_CASE(arguments_of_the_kernel_are_whole_words),
+	    RQT_CASE(options_of_the_kernel_are_whole_names),
 	    RQT_CASE(releases_are_compared_as_numbers),
 	};
 

@@ -148,6 +148,7 @@ def throttling_that_leaves_little(root):
 @case("rt-throttling", "ok", "950000 of each 1000000")
 def throttling_before_6_12(root):
     root.write("proc/sys/kernel/osrelease", "6.1.0-40-rt-amd64")
+    root.write("boot/config-6.1.0-40-rt-amd64", "# CONFIG_RT_GROUP_SCHED is not set")
 
 
 @case("rt-throttling", "unknown", "sched_rt_runtime_us: No such file")
