@@ -9,6 +9,7 @@ take away is skipped by name.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,11 +62,14 @@ class Cases:
     def doctor(self, *arguments, under=(), then=()):
         return Report([*under, self.rqpi, "doctor", "--json", *arguments, *then])
 
-    def need(self, *, fifo=False, root=False):
+    def need(self, *, fifo=False, root=False, preload=False):
         if fifo and not self.fifo:
             raise Skip("no right to SCHED_FIFO here")
         if root and os.geteuid():
             raise Skip("only root can take that away")
+        if preload and subprocess.run([self.rqpi, "run", "--", "true"], check=False,
+                                      stderr=subprocess.DEVNULL).returncode:
+            raise Skip("there is no preload here")
 
     def limited(self, priority):
         """The front of a command that runs with this RLIMIT_RTPRIO and without CAP_SYS_NICE."""
@@ -222,7 +226,7 @@ class Cases:
 
     def preloaded(self):
         """under rqpi run pthreads wake in the right order, and the preload is in effect"""
-        self.need(fifo=True)
+        self.need(fifo=True, preload=True)
         r = self.doctor(self.program, under=[self.rqpi, "run", "--"])
         r.is_("preload", "ok", "in effect")
         r.is_("condvar", "ok", "librqpi-preload.so")
@@ -230,9 +234,20 @@ class Cases:
         r.is_("program-condvar", "ok", "by the preload")
         r.exits(0)
 
+    def forced(self):
+        """where every mutex inherits, the experiments still tell, and a program's mutexes do"""
+        self.need(fifo=True, preload=True)
+        other = shutil.which("prlimit")
+        self.doctor(other).is_("program-mutex", "info", "does not itself ask")
+        r = self.doctor(other, under=[self.rqpi, "run", "--force-pi", "--"])
+        r.is_("program-mutex", "ok", "each of its mutexes inherits, by the preload")
+        r.is_("inherit-pthreads", "ok")
+        r.is_("order-pthreads", "ok", "right order")
+        r.exits(0)
+
     def stepped_aside(self):
         """a preload that has stepped aside is not taken for one that works"""
-        self.need(fifo=True)
+        self.need(fifo=True, preload=True)
         r = self.doctor(under=["env", "RQPI_PRELOAD_OFF=1", self.rqpi, "run", "--"])
         r.is_("preload", "warning", "stepped aside")
         assert r.checks["order-pthreads"]["measured"] == \

@@ -48,6 +48,16 @@ static int preload_state(void)
 	return active() == 1;
 }
 
+/* Does the preload in effect make every mutex inherit, as `rqpi run --force-pi` has it? */
+static bool every_mutex_inherits(void)
+{
+	void *symbol = dlsym(RTLD_DEFAULT, "pthread_mutex_lock");
+	Dl_info info;
+
+	return preload_state() > 0 && symbol && dladdr(symbol, &info) && info.dli_fname &&
+	       strstr(info.dli_fname, "librqpi-preload-mutex");
+}
+
 static void look_at_preload(struct doctor *d)
 {
 	static const char why[] = "The preload puts rqpi's condition variables under a program "
@@ -62,7 +72,7 @@ static void look_at_preload(struct doctor *d)
 			   "in this process, but it has stepped aside; why, it has said on "
 			   "standard error, or RQPI_PRELOAD_OFF is set");
 		doctor_mend(d, "unset RQPI_PRELOAD_OFF    # if it is set");
-	} else if (preload_find("doctor", path)) {
+	} else if (preload_find("doctor", PRELOAD_COND, path)) {
 		doctor_add(d, "preload", DOCTOR_WARNING,
 			   "not in effect, and librqpi-preload.so was not found");
 		doctor_mend(d, "RQPI_PRELOAD=PATH rqpi run -- PROGRAM");
@@ -358,12 +368,19 @@ static void tell_mutex(struct doctor *d, const struct program *p)
 	/* In a static program there is nothing to import. */
 	if (!*p->linker || !p->listed || needs(p, "librqpi.so"))
 		return;
-	f = doctor_add(d, "program-mutex", p->inherits ? DOCTOR_OK : DOCTOR_INFO,
-		       p->inherits ? "it asks for mutexes that inherit priority "
-				     "(pthread_mutexattr_setprotocol)"
-				   : "it does not itself ask for mutexes that inherit priority "
-				     "(pthread_mutexattr_setprotocol); its libraries were not "
-				     "looked at");
+	if (p->inherits)
+		f = doctor_add(d, "program-mutex", DOCTOR_OK,
+			       "it asks for mutexes that inherit priority "
+			       "(pthread_mutexattr_setprotocol)");
+	else if (every_mutex_inherits() && !no_preload(p))
+		f = doctor_add(d, "program-mutex", DOCTOR_OK,
+			       "started from here each of its mutexes inherits, by the preload");
+	else
+		f = doctor_add(d, "program-mutex", DOCTOR_INFO,
+			       "it does not itself ask for mutexes that inherit priority "
+			       "(pthread_mutexattr_setprotocol); its libraries were not looked at");
+	if (f->state == DOCTOR_INFO && !no_preload(p))
+		doctor_mend(d, "rqpi run --force-pi -- %s", *p->script ? p->script : p->path);
 	f->why = "The preload serves condition variables that are used with such mutexes.";
 }
 
