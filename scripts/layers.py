@@ -48,6 +48,7 @@ INCLUDES = {
     "tools/rqpi/": [PUBLIC, "bench/", "src/base/"],
     "tests/": EVERYTHING,
     "examples/": [PUBLIC],
+    "debian/tests/": [PUBLIC],
 }
 
 # Folder: the system headers it may include; a folder that is not named may include any.

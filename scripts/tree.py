@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 """The files of the source tree, and what several checks want to know of them.
 
-As a program: tree.py KIND... prints the files of these kinds, one on a line: c, shell, python or
-text.
+As a program: tree.py KIND... prints the files of these kinds, one on a line: c, shell, python,
+text or all.
 Imported by layers.py and tidy.py.
 """
 
@@ -97,7 +97,8 @@ class Report:
         self.failed = self.failed or bool(findings)
 
 
-KINDS = {"c": is_c, "shell": is_shell, "python": is_python, "text": is_text}
+KINDS = {"c": is_c, "shell": is_shell, "python": is_python, "text": is_text,
+         "all": lambda name: True}
 
 if __name__ == "__main__":
     for kind in sys.argv[1:]:
