@@ -66,6 +66,21 @@ static bool probe_realtime(void)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* Is thread 2 kthreadd here, as a bit of its flags in proc(5) tells? Nobody has it in a container. */
+static bool probe_kthread(void)
+{
+	enum { PF_KTHREAD = 0x00200000 };
+	FILE *stat = fopen("/proc/2/stat", "re");
+	unsigned int flags = 0;
+	bool told;
+
+	if (!stat)
+		return false;
+	told = fscanf(stat, "2 (%*[^)]) %*c %*d %*d %*d %*d %*d %u", &flags) == 1;
+	fclose(stat);
+	return told && (flags & PF_KTHREAD);
+}
+
 int conform_find_setting(struct conform_setting *setting)
 {
 	cpu_set_t set;
@@ -86,7 +101,17 @@ int conform_find_setting(struct conform_setting *setting)
 			setting->cpu_free = cpu;
 	}
 	setting->realtime = probe_realtime();
+	setting->kthread = probe_kthread();
 	return 0;
+}
+
+static bool names_kthread(const struct conform_program *p)
+{
+	for (int i = 0; i < p->word_count; i++) {
+		if (p->words[i].init.kind == CONFORM_KTHREAD)
+			return true;
+	}
+	return false;
 }
 
 /* Why @p cannot be played on @lane here, or NULL. */
@@ -97,6 +122,8 @@ static const char *why_not(const struct conform_options *o, const struct conform
 
 	if (conform_needs_realtime(p) && !o->setting.realtime)
 		return "no right to SCHED_FIFO";
+	if (names_kthread(p) && !o->setting.kthread)
+		return "no thread of the kernel can be named in this PID namespace";
 	if (conform_uses(p, CONFORM_HOG) && o->setting.cpu_free < 0)
 		return "needs two CPUs";
 	if (p->unsafe && lane == &conform_lane_linux && !o->unsafe)
