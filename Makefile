@@ -16,7 +16,7 @@ endif
 
 RQPI = $(BUILD)/tools/rqpi/rqpi
 
-.PHONY: help build demo test check programs coverage bench lint fmt install uninstall clean dist
+.PHONY: help build demo test check programs coverage package bench lint fmt install uninstall clean dist
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo 'make check      make test, then the deep run: RQPI_STRESS_SECONDS=600 each'
 	@echo 'make programs   programs of Debian with the preload under them; writes docs/programs.md'
 	@echo 'make coverage   what of the engine the checker reaches, line by line (minutes)'
+	@echo 'make package    the Debian package, in build-ci/package, tried on a fresh Debian 12'
 	@echo 'make bench      the benchmarks: glibc, rqpi and the bare futex in one run'
 	@echo 'make lint       format, layers, small rules, shell scripts, spelling'
 	@echo 'make fmt        format all C files'
@@ -57,6 +58,9 @@ programs: build
 coverage:
 	scripts/deps.sh test
 	scripts/coverage.sh
+
+package:
+	scripts/package.sh --output build-ci/package
 
 lint:
 	scripts/test.sh lint

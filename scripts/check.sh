@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # check.sh: the deep run: all of test.sh, then the tests of suite "deep" in the plain build and
-# under the sanitizers. RQPI_STRESS_SECONDS (600) is how long each deep test works in the plain
-# build; under a sanitizer it is a quarter of that. Called by `make check`; takes an hour and a
-# half.
+# under the sanitizers, the checker's coverage, and the Debian package on a fresh system.
+# RQPI_STRESS_SECONDS (600) is how long each deep test works in the plain build; under a sanitizer
+# it is a quarter of that. Called by `make check`; takes an hour and a half.
 #
 # The last line is `N passed, N failed`, as that of test.sh, and counts both. Exit status: as
 # test.sh.
@@ -22,7 +22,7 @@ esac
 
 log=$(mktemp) || exit 2
 results=$(mktemp) || exit 2
-trap 'rm -f "$log" "$results"' EXIT
+trap 'rm -f "$log" "$log.package" "$results"' EXIT
 
 scripts/deps.sh check programs || exit 2
 
@@ -71,6 +71,15 @@ else
 	printf 'fail\tcoverage: lines, branches or results without a reason\n' >>"$results"
 fi
 echo "== coverage: $((SECONDS - began)) s"
+
+# The Debian package, on a fresh system.
+began=$SECONDS
+echo "== package"
+scripts/package.sh </dev/null 2>&1 | tee "$log.package"
+[ "${PIPESTATUS[0]}" -le 1 ] || printf 'fail\tpackage: could not be tried\n' >>"$results"
+sed -n 's/^ok - /pass\tpackage: /p; s/^not ok - /fail\tpackage: /p
+	s/^skip - \([^:]*\): /skip\tpackage: \1\t/p' "$log.package" >>"$results"
+echo "== package: $((SECONDS - began)) s"
 
 count() { # count KIND WORD: of the deep runs and of test.sh together
 	local before

@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deps.sh [build|test|lint|check|programs]...: is everything there that this set of targets needs?
-# What is missing is installed with apt-get when this is root on a Debian-like system, and is only
-# named elsewhere. When nothing is missing it takes a moment and touches nothing. Called by the
-# Makefile, test.sh and check.sh.
+# deps.sh [build|test|lint|check|programs|package]...: is everything there that this set of
+# targets needs? What is missing is installed with apt-get when this is root on a Debian-like system,
+# and is only named elsewhere. When nothing is missing it takes a moment and touches nothing. Called
+# by the Makefile, test.sh and check.sh.
 #
 # Exit status: 0 everything is there, 2 something is missing and was not installed.
 # RQPI_DEPS=check in the environment: never install, only say.
@@ -90,8 +90,20 @@ look() { # look SET: collect what SET lacks
 		need_command codespell codespell
 		need_command mandoc mandoc
 		;;
+	package) # to build Debian's package, and to try it on a fresh Debian 12
+		look build
+		need_command g++ g++
+		need_library cmocka libcmocka-dev
+		need_library libseccomp libseccomp-dev
+		need_command dpkg-buildpackage dpkg-dev
+		need_command dh debhelper
+		need_command lintian lintian
+		need_command debootstrap debootstrap
+		need_command autopkgtest autopkgtest
+		;;
 	check) # programs that nobody here wrote, to run on the engine; a browser
 		look test
+		! command -v dpkg >/dev/null 2>&1 || look package
 		need_command perf linux-perf
 		need_command stress-ng stress-ng
 		need_command chromium chromium
@@ -114,7 +126,7 @@ look() { # look SET: collect what SET lacks
 		need_command chromium chromium
 		;;
 	*)
-		echo "deps: unknown set '$1' (build, test, lint, check or programs)" >&2
+		echo "deps: unknown set '$1' (build, test, lint, check, programs or package)" >&2
 		exit 2
 		;;
 	esac

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which of the threads that wait does a signal go to? Threads of priority 10 and 20 wait, one signal is
- * sent, a thread of priority 80 comes to wait, two more signals are sent. Prints the priorities in
- * the order in which they were served: by urgency that is 20 80 10. All on one CPU; no thread runs
- * for longer than a moment. Compiled without rqpi.
+ * Which of the threads that wait does a signal go to? Threads of priority 10 and 20 wait, one
+ * signal is sent, a thread of priority 80 comes to wait, two more signals are sent. Prints the
+ * priorities in the order in which they were served: by urgency that is 20 80 10. All on one CPU;
+ * no thread runs for longer than a moment. Compiled without rqpi.
  * Exit status: 0, 77 without the right to SCHED_FIFO, 2 on any other error.
  */
 #define _GNU_SOURCE

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An ordinary program: a queue of eight places between two producers and two consumers, with a mutex
- * that inherits priority and two condition variables. It knows nothing of rqpi, is compiled without
- * it, and prints the sum of what went through, and whether somebody serves its condition variables
- * who answers to the name that rqpi(7) gives.
+ * An ordinary program: a queue of eight places between two producers and two consumers, with a
+ * mutex that inherits priority and two condition variables. It is compiled without rqpi, and prints
+ * the sum of what went through, and whether the function is there by which rqpi(7) tells a program
+ * that the preload is at work.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -45,7 +45,8 @@ RQPI_API long rqpi_futex_setscheduler(pid_t tid, int policy, int priority);
 /*
  * rqpi_futex_cancellable() - may the caller be cancelled while it sleeps in rqpi_futex(), from
  * now on? Off unless switched on; then a sleep is a cancellation point where cancellation is
- * enabled. A thread that is cancelled there is unwound out of the middle of its operation: its
+ * enabled; not with RQPI_HOST_DEFER_SIGNALS, where cancellation waits until the call returns.
+ * A thread that is cancelled there is unwound out of the middle of its operation: its
  * cleanup handler must call rqpi_futex_abandon() first of all. The operation is then over as if a
  * signal handler had ended it, but for its result: the word of a PI futex says whether the thread
  * owns it.

@@ -66,7 +66,7 @@ static bool probe_realtime(void)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-/* Is thread 2 kthreadd here, as a bit of its flags in proc(5) tells? Nobody has it in a container. */
+/* Is thread 2 kthreadd here, as a bit of its flags in proc(5) tells? Not so in a container. */
 static bool probe_kthread(void)
 {
 	enum { PF_KTHREAD = 0x00200000 };
