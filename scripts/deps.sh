@@ -89,6 +89,8 @@ look() { # look SET: collect what SET lacks
 		need_command shellcheck shellcheck
 		need_command codespell codespell
 		need_command mandoc mandoc
+		# Not every distribution has it: without it the ABI is not compared, which is told.
+		! command -v dpkg >/dev/null 2>&1 || need_command abidiff abigail-tools
 		;;
 	package) # to build Debian's package, and to try it on a fresh Debian 12
 		look build
@@ -148,8 +150,8 @@ say_elsewhere() {
 	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
 	                   elfutils-libelf-devel zlib-devel
 	                   libcmocka-devel libseccomp-devel gcc-c++ libasan libubsan libtsan patch
-	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc perf
-	                   stress-ng chromium
+	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc
+	                   libabigail perf stress-ng chromium
 	  Arch:            meson ninja pkgconf gcc popt json-c libelf zlib cmocka libseccomp patch
 	                   python clang
 	                   binutils shellcheck codespell mandoc perf stress-ng chromium

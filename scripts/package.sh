@@ -111,17 +111,19 @@ debian_sources() {
 		sed -n "s/^${SUITE}[a-z-]* //p" | sort -u
 }
 
+make_base() { # make_base TAR-FILE: a system as debootstrap makes it
+	local site tree=$place/base
+	site=$(debian_sources | awk -v suite="$SUITE" '$2 == suite { print $1; exit }')
+	limited debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$tree" "$site" &&
+		rm -rf "$tree/var/cache/apt/archives" "$tree/etc/apt/sources.list" &&
+		mkdir -p build-ci "$tree/var/cache/apt/archives/partial" &&
+		tar -c --one-file-system --numeric-owner -C "$tree" -f "$1.new" . &&
+		mv "$1.new" "$1" && rm -rf --one-file-system "$tree"
+}
+
 make_root() {
-	local site base=build-ci/$SUITE-$arch.tar
-	if [ ! -s "$base" ]; then
-		site=$(debian_sources | awk -v suite="$SUITE" '$2 == suite { print $1; exit }')
-		limited debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$place/base" "$site" &&
-			rm -rf "$place/base/var/cache/apt/archives" "$place/base/etc/apt/sources.list" &&
-			mkdir -p build-ci "$place/base/var/cache/apt/archives/partial" &&
-			tar -c --one-file-system --numeric-owner -C "$place/base" -f "$base.new" . &&
-			mv "$base.new" "$base" || return
-		rm -rf --one-file-system "$place/base"
-	fi
+	local base=build-ci/$SUITE-$arch.tar
+	[ -s "$base" ] || make_base "$base" || return
 	mkdir "$root" && tar -x --numeric-owner -C "$root" -f "$base" || return
 	debian_sources | awk '{ print "deb", $1, $2, $3 }' >"$root/etc/apt/sources.list"
 	apt-config dump | grep -E '^Acquire::(https?::(Proxy|CA)|Check-Valid-Until)' \
@@ -158,7 +160,7 @@ under_run() {
 		inside env AUTOPKGTEST_TMP="$(cat "$place/tmp")" "/rqpi/tests/$1" "/rqpi/$2"
 }
 
-# autopkgtest, whose summary has a line for each test: "NAME PASS", "NAME SKIP why", "NAME FAIL why".
+# autopkgtest, whose summary has a line for each test: "NAME PASS", "NAME SKIP why", "NAME FAIL why"
 run_declared() {
 	local name line
 	mkdir -p "$place/tree" && cp -r debian "$place/tree/" || return
@@ -176,8 +178,8 @@ run_declared() {
 }
 
 removed() {
-	inside sh -c 'apt-get -q -y purge "*rqpi*" && rm -rf /rqpi /var/cache/apt/archives/*rqpi*' ||
-		return
+	inside sh -c 'apt-get -q -y purge "*rqpi*" &&
+		rm -rf /rqpi /var/cache/apt/archives/*rqpi*' || return
 	[ -z "$(find "$root" -xdev -path "$root/tmp" -prune -o \
 		-path "$root/var/lib/apt" -prune -o -name '*rqpi*' -print | tee /dev/stderr)" ]
 }
@@ -225,8 +227,8 @@ fresh_system() {
 
 main() {
 	if ! grep -qs '^VERSION_CODENAME=bookworm$' /etc/os-release; then
-		skip 'packages for Debian 12 are built on Debian 12' 'dpkg-buildpackage and all that follows'
-		exit 0
+		skip 'this is not Debian 12' 'dpkg-buildpackage and all that follows'
+		return
 	fi
 	scripts/deps.sh package || exit 2
 	arch=$(dpkg --print-architecture)
@@ -239,11 +241,13 @@ main() {
 	test_of 'dpkg-buildpackage' build_package || exit 1
 	if [ -n "$output" ]; then
 		mkdir -p "$output" || exit 2
-		find "$place" -maxdepth 1 -type f -name '*rqpi*' -exec cp -t "$output" {} + || exit 2
+		find "$place" -maxdepth 1 -type f -name '*rqpi*' -exec cp -t "$output" {} + ||
+			exit 2
 		echo "packages: $output"
 	fi
 	test_of 'lintian has no error and no warning' \
-		lintian --no-cfg --allow-root --fail-on error,warning --profile debian "$place"/*.changes
+		lintian --no-cfg --allow-root --fail-on error,warning --profile debian \
+		"$place"/*.changes
 	test_of 'every exported function has its manual page in librqpi-dev' has_manual
 	fresh_system
 }

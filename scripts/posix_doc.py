@@ -4,9 +4,8 @@
 
 docs/posix.md: every `program:case` is a case that a test program registers; every `file.c` with
 the functions named after it in a table is there; every public function that follows POSIX has
-a section. man/: every public function, also of librqpi-engine, has a page, and is installed by
-its own name. Says "ok - RULE" or "not ok - RULE" for each, as tidy.py does; exit status 0, 1
-something is missing, 2 cannot look.
+a section. Says "ok - RULE" or "not ok - RULE" for each, as tidy.py does; exit status 0, 1
+something is missing, 2 cannot look. The manual pages are symbols.py's.
 """
 
 import os
@@ -17,7 +16,6 @@ import tree
 
 DOCUMENT = "docs/posix.md"
 MAP = "src/user/librqpi.map"
-ENGINE_MAP = "src/host/librqpi-engine.map"  # not POSIX's business, but the manual's
 SOURCES = "src/user/"  # where the document looks for a file that it names without a folder
 REGISTERED = re.compile(r"\b(?:[A-Z_]*CASE|cmocka_unit_test\w*)\(\s*(\w+)")
 NAMED = re.compile(r"`(t_\w+):(\w*)`")
@@ -81,34 +79,12 @@ def missing_sections(text):
                for name in sorted(named) if name not in exported()])
 
 
-def manual_names():
-    """Names that a page says are its own: the .Nm lines of its NAME section."""
-    names = set()
-    for name in tree.files():
-        if re.fullmatch(r"man/[\w.]+\.3", name):
-            head = tree.read(name).split(".Sh SYNOPSIS")[0]
-            names.update(re.findall(r"^\.Nm (\w+)(?: ,)?$", head, flags=re.M))
-    return names
-
-
-def missing_manuals():
-    names = manual_names()
-    build = tree.read("man/meson.build")
-    wanted = exported() + exported(ENGINE_MAP)
-    return ([f"man/: no page for {name}" for name in wanted if name not in names]
-            + [f"man/: a page for {name}, which is not exported"
-               for name in sorted(names) if name not in wanted]
-            + [f"man/meson.build: {name} is not installed by its own name" for name in wanted
-               if f"'{name}'" not in build and f"'{name}.3'" not in build])
-
-
 def main():
     text = tree.read(DOCUMENT)
     report = tree.Report()
     report.rule(f"{DOCUMENT} names tests that there are", missing_tests(text))
     report.rule(f"{DOCUMENT} names files and functions that there are", missing_sources(text))
     report.rule(f"{DOCUMENT} has every function", missing_sections(text))
-    report.rule("every function has a manual page", missing_manuals())
     return 1 if report.failed else 0
 
 

@@ -11,8 +11,8 @@ set -u
 export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.." || exit 2
 
-ALL_STEPS='gcc clang asan tsan bare format layers tidy manual shell spelling'
-LINT_STEPS='format layers tidy manual shell spelling'
+ALL_STEPS='gcc clang asan tsan bare format layers abi tidy manual shell spelling'
+LINT_STEPS='format layers abi tidy manual shell spelling'
 TEST_SECONDS=${RQPI_TEST_SECONDS:-600} # for one run of the suites, before it is ended
 
 results=$(mktemp) || exit 2
@@ -173,9 +173,22 @@ step_layers() {
 	fi
 }
 
+step_abi() {
+	if [ "$(gcc -dumpmachine | cut -d - -f 1)" != x86_64 ]; then
+		record skip abi 'the record is of x86-64'
+		return
+	fi
+	if ! command -v abidiff >/dev/null; then
+		record skip abi 'abidiff of libabigail is not here'
+		return
+	fi
+	build_bare abi && rules abi scripts/abi.sh build-ci/bare
+}
+
 step_manual() {
 	check 'manual pages: mandoc has nothing to say' mandoc -T lint -W warning man/*.[1-9]
 	rules docs scripts/posix_doc.py
+	rules symbols scripts/symbols.py
 	rules bugs scripts/bugs_doc.py
 	rules vectors scripts/vector_rules.py
 }

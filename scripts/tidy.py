@@ -164,10 +164,11 @@ def check_map(name, of_engine):
 
 
 def check_version():
-    """One version: the build's, the header's, and the newest entry of the change log."""
+    """One version: the build's, the header's, and the newest entries of the change logs."""
     found = {
         "meson.build": re.search(r"version: '([\d.]+)'", tree.read("meson.build")),
         PUBLIC + "base.h": re.search(r"RQPI_VERSION\s+\"([\d.]+)\"", tree.read(PUBLIC + "base.h")),
+        "debian/changelog": re.match(r"rqpi \(([\d.]+)-", tree.read("debian/changelog")),
         "CHANGELOG.md": re.search(r"^## \[(\d[\d.]*)\]", tree.read("CHANGELOG.md"), re.M),
     }
     parts = re.findall(r"RQPI_VERSION_(?:MAJOR|MINOR|PATCH)\s+(\d+)", tree.read(PUBLIC + "base.h"))
