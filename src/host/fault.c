@@ -24,7 +24,7 @@ static uint32_t current[2];
 static uint32_t changing;
 
 /* The handler before may call ours, if it knows of it: the second time is the end. */
-static __thread uint32_t forwarding __attribute__((tls_model("initial-exec")));
+static __thread uint32_t forwarding;
 
 static int slot_of(int sig)
 {

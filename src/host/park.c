@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "src/base/cancel.h"
 #include "src/base/pause.h"
 #include "src/host/rawcall.h"
 
@@ -88,8 +89,8 @@ static int sleep_and_look(struct rqh_host *h, struct rqh_thread *t,
  * Nothing is held here, and what there is to be finished can be found without this stack:
  * rqpi_futex_abandon().
  */
-static int cancellable_sleep(struct rqh_host *h, struct rqh_thread *t,
-			     const struct rqpi_deadline *deadline)
+static int sleep_async(struct rqh_host *h, struct rqh_thread *t,
+		       const struct rqpi_deadline *deadline)
 {
 	int type;
 	int ret;
@@ -97,6 +98,26 @@ static int cancellable_sleep(struct rqh_host *h, struct rqh_thread *t,
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
 	ret = futex_sleep(h, t, deadline);
 	pthread_setcanceltype(type, NULL);
+	return ret;
+}
+
+/* See base/cancel.h. */
+RQB_ALIGN_STACK static void on_cancel(void *arg)
+{
+	(void)arg;
+	pthread_exit(PTHREAD_CANCELED);
+}
+
+static int cancellable_sleep(struct rqh_host *h, struct rqh_thread *t,
+			     const struct rqpi_deadline *deadline)
+{
+	int ret;
+
+	if (!RQB_CANCEL_JUMPS)
+		return sleep_async(h, t, deadline);
+	pthread_cleanup_push(on_cancel, NULL);
+	ret = sleep_async(h, t, deadline);
+	pthread_cleanup_pop(0);
 	return ret;
 }
 

@@ -52,7 +52,7 @@ struct rqh_tls {
 	struct rqh_thread *thread;
 };
 
-extern __thread struct rqh_tls rqh_tls __attribute__((tls_model("initial-exec")));
+extern __thread struct rqh_tls rqh_tls;
 extern struct rqh_local *rqh_local;
 extern struct rqh_host *rqh_host;
 

@@ -21,8 +21,11 @@
 #define SYNCHRONOUS \
 	(BIT(SIGSEGV) | BIT(SIGBUS) | BIT(SIGILL) | BIT(SIGFPE) | BIT(SIGTRAP) | BIT(SIGSYS))
 
-/* Two of the real-time signals are the C library's own: cancellation and setuid of all threads. */
-#define OF_LIBC (BIT(32) | BIT(33))
+/*
+ * Those below the program's real-time signals are the C library's own: cancellation, setuid of all
+ * threads, with musl timers as well.
+ */
+#define OF_LIBC (BIT(SIGRTMIN) - BIT(32))
 
 /* As many pending signals of one number as are kept in order when they are claimed. */
 #define CLAIM_MAX 16

@@ -23,7 +23,7 @@
 #define KNOWN_FLAGS \
 	(RQPI_HOST_DEFER_SIGNALS | RQPI_HOST_CATCH_FAULTS | RQPI_HOST_ACROSS_FORK | RQPI_HOST_TRACE)
 
-__thread struct rqh_tls rqh_tls __attribute__((tls_model("initial-exec")));
+__thread struct rqh_tls rqh_tls;
 struct rqh_local *rqh_local;
 struct rqh_host *rqh_host;
 struct rqh_fds *rqh_fds;

@@ -11,7 +11,7 @@
 
 #include <pthread.h>
 
-__thread struct rqu_self rqu_this __attribute__((tls_model("initial-exec")));
+__thread struct rqu_self rqu_this;
 
 /*
  * Who the one thread that came through fork was, in the processes above: newest first, 0 for

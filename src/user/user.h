@@ -60,7 +60,7 @@ struct rqu_self {
 	struct rqu_robust_head *robust; /* libc's robust list of this thread, once asked for */
 };
 
-extern __thread struct rqu_self rqu_this __attribute__((tls_model("initial-exec")));
+extern __thread struct rqu_self rqu_this;
 #ifndef RQU_THIS /* the checker's threads are none of libc's */
 #define RQU_THIS rqu_this
 #endif

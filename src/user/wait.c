@@ -12,6 +12,8 @@
 #include <limits.h>
 #include <pthread.h>
 
+#include "src/base/cancel.h"
+
 /*
  * With -fexceptions pthread_cleanup_push() becomes a cleanup attribute, which covers calls and not
  * the instructions between them; cancellation here is asynchronous.
@@ -140,9 +142,8 @@ static bool granted(const struct rqu_wait *w)
  * the ticket whether we may have taken a signal. First the signal, so that nobody waits for us to
  * get the mutex.
  */
-static void on_cancel(void *arg)
+static void give_up(struct rqu_wait *w)
 {
-	struct rqu_wait *w = arg;
 	bool owned = granted(w);
 
 	if (owned)
@@ -155,11 +156,25 @@ static void on_cancel(void *arg)
 	(void)rqu_lock_reacquire(w->lock, owned);
 }
 
+/* See base/cancel.h. */
+static void go_on_cancelling(void)
+{
+	if (RQB_CANCEL_JUMPS)
+		pthread_exit(PTHREAD_CANCELED);
+}
+
+RQB_ALIGN_STACK static void on_cancel(void *arg)
+{
+	give_up(arg);
+	go_on_cancelling();
+}
+
 /* Cancelled in a sleep of the engine, which still has us in its queues. */
-static void on_cancel_in_process(void *arg)
+RQB_ALIGN_STACK static void on_cancel_in_process(void *arg)
 {
 	rqu_sys_abandon();
-	on_cancel(arg);
+	give_up(arg);
+	go_on_cancelling();
 }
 
 /* The engine is our own code: it says where in it a thread may be cancelled. */

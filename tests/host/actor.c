@@ -130,7 +130,7 @@ static long kernel_has(int fifo)
 void rqt_runs_as_line(struct rqt_actor *a, int fifo, int line)
 {
 	long found = rqt_kernel_prio(rqt_actor_tid(a));
-	int policy = sched_getscheduler(rqt_actor_tid(a));
+	int policy = rqt_kernel_policy(rqt_actor_tid(a));
 	int wanted = fifo ? SCHED_FIFO : SCHED_OTHER;
 
 	if (found == kernel_has(fifo) && policy == wanted)

@@ -176,7 +176,6 @@ static void a_boost_goes_along_the_chain(void **state)
 static void a_round_robin_owner_stays_one(void **state)
 {
 	const struct sched_param own = {.sched_priority = 5};
-	struct sched_param seen;
 	uint32_t word = 0;
 	struct owner o = {.word = &word};
 	struct rqt_thread owner = {.body = NULL};
@@ -189,13 +188,11 @@ static void a_round_robin_owner_stays_one(void **state)
 	tid = atomic_load(&owner.tid);
 	assert_int_equal(rqpi_futex_setscheduler(tid, SCHED_RR, own.sched_priority), 0);
 	start_waiter(&waiter, &word, 20);
-	assert_int_equal(sched_getscheduler(tid), SCHED_RR);
-	assert_int_equal(sched_getparam(tid, &seen), 0);
-	assert_int_equal(seen.sched_priority, 20);
+	assert_int_equal(rqt_kernel_policy(tid), SCHED_RR);
+	assert_int_equal(rqt_kernel_rt_priority(tid), 20);
 	let_go(&o);
-	assert_int_equal(sched_getscheduler(tid), SCHED_RR);
-	assert_int_equal(sched_getparam(tid, &seen), 0);
-	assert_int_equal(seen.sched_priority, 5);
+	assert_int_equal(rqt_kernel_policy(tid), SCHED_RR);
+	assert_int_equal(rqt_kernel_rt_priority(tid), 5);
 	rqt_join(&waiter);
 	end_owner(&owner, &o);
 }

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <unistd.h>
+#include <sys/syscall.h>
 
 #define ROUNDS 5000
 
@@ -148,6 +149,17 @@ static void note_value(int sig, siginfo_t *info, void *context)
 	atomic_store(&taken, at + 1);
 }
 
+/* pthread_sigqueue(), which musl does not have. */
+static long queue_signal(pid_t tid, int sig, int value)
+{
+	siginfo_t info = {.si_signo = sig, .si_code = SI_QUEUE};
+
+	info.si_pid = getpid();
+	info.si_uid = getuid();
+	info.si_value.sival_int = value;
+	return syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, sig, &info);
+}
+
 static void queued_signals_keep_their_values_and_their_order(void **state)
 {
 	struct sigaction sa = {.sa_sigaction = note_value, .sa_flags = SA_SIGINFO | SA_RESTART};
@@ -160,11 +172,8 @@ static void queued_signals_keep_their_values_and_their_order(void **state)
 	atomic_store(&taken, 0);
 	rqt_start(&t, 0);
 	rqt_wait_blocked(&t);
-	for (int i = 0; i < QUEUED; i++) {
-		const union sigval value = {.sival_int = 100 + i};
-
-		assert_int_equal(pthread_sigqueue(t.handle, SIGRTMIN + 3, value), 0);
-	}
+	for (int i = 0; i < QUEUED; i++)
+		assert_int_equal(queue_signal(atomic_load(&t.tid), SIGRTMIN + 3, 100 + i), 0);
 	assert_true(rqt_reaches(&taken, QUEUED, RQT_SOON_MS));
 	for (int i = 0; i < QUEUED; i++)
 		assert_int_equal(atomic_load(&values[i]), 100 + i);

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/syscall.h>
 
 #include <rqpi/host.h>
 
@@ -208,7 +209,7 @@ static void meddle_once(uint64_t *random)
 	unsigned int die = es_random(random, 8);
 
 	if (die < 4) /* with SA_RESTART, and without */
-		tgkill(getpid(), tid, die < 2 ? SIGUSR1 : SIGUSR2);
+		syscall(SYS_tgkill, getpid(), tid, die < 2 ? SIGUSR1 : SIGUSR2);
 	else if (die < 6)
 		set_prio(tid, random);
 	else

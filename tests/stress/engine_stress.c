@@ -204,9 +204,9 @@ static bool may_use_fifo(void)
 {
 	struct sched_param before = {0}, wanted = {.sched_priority = PRIO_REFEREE};
 
-	if (sched_setscheduler(0, SCHED_FIFO, &wanted))
+	if (pthread_setschedparam(pthread_self(), SCHED_FIFO, &wanted))
 		return false;
-	sched_setscheduler(0, SCHED_OTHER, &before);
+	pthread_setschedparam(pthread_self(), SCHED_OTHER, &before);
 #ifdef RQB_TSAN
 	return false;
 #else

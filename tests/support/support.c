@@ -232,6 +232,18 @@ long rqt_kernel_prio(pid_t tid)
 	return prio;
 }
 
+int rqt_kernel_policy(pid_t tid)
+{
+	return (int)syscall(SYS_sched_getscheduler, tid);
+}
+
+int rqt_kernel_rt_priority(pid_t tid)
+{
+	int priority; /* all there is in the kernel's struct sched_param */
+
+	return syscall(SYS_sched_getparam, tid, &priority) == 0 ? priority : -1;
+}
+
 void rqt_skip(const char *test, const char *why)
 {
 	print_message("# SKIP %s: %s\n", test, why);
@@ -277,6 +289,11 @@ void rqt_need_handlers(const char *test)
 #endif
 }
 
+bool rqt_under_emulator(void)
+{
+	return getenv("RQT_EMULATOR") != NULL;
+}
+
 bool rqt_is_denied(const char *what)
 {
 	const char *env = getenv("RQPI_TEST_DENY");
@@ -295,6 +312,36 @@ void rqt_need_undenied(const char *test, const char *what)
 {
 	if (rqt_is_denied(what) && !rqt_on_engine())
 		rqt_skip(test, "rests on a futex operation that this run denies");
+}
+
+bool rqt_must_have_robust(void)
+{
+#ifdef __GLIBC__
+	return !rqt_under_emulator();
+#else
+	return false;
+#endif
+}
+
+bool rqt_has_robust(void)
+{
+	return (rqpi_caps() & RQPI_CAP_ROBUST) != 0;
+}
+
+#define NO_ROBUST "the C library has no robust list that rqpi can share, or the kernel none at all"
+
+void rqt_need_robust(const char *test)
+{
+	if (!rqt_has_robust())
+		rqt_skip(test, NO_ROBUST);
+}
+
+void rqt_program_needs_robust(void)
+{
+	if (rqt_has_robust())
+		return;
+	printf("1..0 # SKIP " NO_ROBUST "\n");
+	exit(0);
 }
 
 void rqt_need_requeue_pi(const char *test)
@@ -386,8 +433,10 @@ int rqt_plain_setup(void **state)
 
 /*
  * cmocka 1.1.5 writes a skipped case as "not ok N # SKIP", which TAP readers count as a failure.
- * Pass its output on line by line and put that right.
+ * Pass its output on line by line and put that right. Only glibc lets a program have another
+ * stdout; for the others scripts/arch_libs.sh mends cmocka itself.
  */
+#ifdef __GLIBC__
 static ssize_t write_tap(void *cookie, const char *buf, size_t size)
 {
 	const char *end = buf + size;
@@ -416,6 +465,12 @@ static void mend_tap(void)
 	setvbuf(f, NULL, _IOLBF, 4096);
 	stdout = f;
 }
+#else
+static void mend_tap(void)
+{
+	setvbuf(stdout, NULL, _IOLBF, 4096);
+}
+#endif
 
 void rqt_program_begin(void)
 {

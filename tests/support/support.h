@@ -73,6 +73,9 @@ bool rqt_reaches(const _Atomic int *flag, int value, int timeout_ms);
 
 /* The kernel's dynamic priority of a thread as proc(5) shows it: -1 - FIFO priority, else >= 0. */
 long rqt_kernel_prio(pid_t tid);
+/* Its policy and real-time priority, or -1. The functions of that name musl leaves out. */
+int rqt_kernel_policy(pid_t tid);
+int rqt_kernel_rt_priority(pid_t tid);
 
 /* Each ends the case as skipped, by name and with the reason, if what it needs is not there. */
 void rqt_need_fifo(const char *test);
@@ -80,8 +83,13 @@ void rqt_need_requeue_pi(const char *test);
 void rqt_need_handlers(const char *test);
 void rqt_need_kernel(const char *test); /* the futex is the kernel's, not the engine's */
 void rqt_need_undenied(const char *test, const char *what);
+/* Must there be a robust list to share? Not known with another C library or kernel than usual. */
+bool rqt_must_have_robust(void);
+bool rqt_has_robust(void);		 /* RQPI_CAP_ROBUST */
+void rqt_need_robust(const char *test);
 void rqt_skip(const char *test, const char *why);
 bool rqt_is_denied(const char *what);
+bool rqt_under_emulator(void); /* RQT_EMULATOR: qemu-user, whose threads are the kernel's, but not more */
 
 /* Restart the watchdog; each case's setup does it. On expiry: every thread's state, then exit. */
 void rqt_watchdog(void);
@@ -96,6 +104,8 @@ int rqt_reap(pid_t pid, int timeout_ms);
 
 /* First thing in main(): the hook, the filter of RQT_FILTER. */
 void rqt_program_begin(void);
+/* Then, in a program that is about robust mutexes alone: it ends here, skipped, if there are none. */
+void rqt_program_needs_robust(void);
 
 int rqt_plain_setup(void **state);
 #define RQT_CASE(f) cmocka_unit_test_setup(f, rqt_plain_setup)

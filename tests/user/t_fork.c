@@ -82,6 +82,7 @@ static void held_across_fork_the_child_owns_its_copy(void **state)
 static void held_across_fork_robust_too(void **state)
 {
 	(void)state;
+	rqt_need_robust(__func__);
 	for (int type = RQPI_MUTEX_NORMAL; type <= RQPI_MUTEX_ERRORCHECK; type++)
 		check_held_across_fork(type, RQPI_ROBUST);
 }

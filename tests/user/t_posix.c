@@ -164,6 +164,7 @@ static void a_dead_owners_depth_is_forgotten(void **state)
 	static rqpi_mutex_t m; /* a failure leaves it on our robust list */
 
 	(void)state;
+	rqt_need_robust(__func__);
 	make_robust(&m, RQPI_MUTEX_RECURSIVE);
 	assert_int_equal(run(lock_twice_and_exit, &m), 0);
 	assert_int_equal(rqpi_mutex_lock(&m), EOWNERDEAD);
@@ -184,6 +185,7 @@ static void only_the_owner_can_say_consistent(void **state)
 	static rqpi_mutex_t m; /* a failure leaves it on our robust list */
 
 	(void)state;
+	rqt_need_robust(__func__);
 	make_robust(&m, RQPI_MUTEX_NORMAL);
 	assert_int_equal(run(lock_and_exit, &m), 0);
 	assert_int_equal(rqpi_mutex_consistent(&m), EINVAL);
@@ -201,6 +203,7 @@ static void a_wait_with_an_inconsistent_mutex_gives_it_up(void **state)
 	struct rqt_scene *s = *state;
 	struct timespec past = {0, 0};
 
+	rqt_need_robust(__func__);
 	make_robust(s->mutex, RQPI_MUTEX_NORMAL);
 	assert_int_equal(run(lock_and_exit, s->mutex), 0);
 	assert_int_equal(rqpi_mutex_lock(s->mutex), EOWNERDEAD);

@@ -292,5 +292,6 @@ int main(void)
 	};
 
 	rqt_program_begin();
+	rqt_program_needs_robust();
 	return cmocka_run_group_tests_name("robust", tests, NULL, NULL);
 }

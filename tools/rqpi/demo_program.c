@@ -10,7 +10,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <getopt.h>
-#include <gnu/libc-version.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -294,6 +293,16 @@ void await_value(const int *value, int least, const char *what)
 	}
 }
 
+/* glibc's version; other C libraries do not say what they are. */
+static const char *libc_version(void)
+{
+	static char text[32];
+	size_t length = confstr(_CS_GNU_LIBC_VERSION, text, sizeof(text));
+	const char *space = length ? strchr(text, ' ') : NULL;
+
+	return space ? space + 1 : "unknown";
+}
+
 /*
  * The only line about rqpi in the whole program: it asks a preload, should there be one, how it
  * does.
@@ -304,7 +313,7 @@ static void print_surroundings(void)
 	int (*active)(void);
 
 	memcpy(&active, &symbol, sizeof(active));
-	printf("libc %s\n", gnu_get_libc_version());
+	printf("libc %s\n", libc_version());
 	printf("preload %s\n", !symbol ? "absent" : active() == 1 ? "active" : "inactive");
 }
 

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -60,7 +61,7 @@ static bool probe_realtime(void)
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0)
-		_exit(sched_setscheduler(0, SCHED_FIFO, &param) ? 1 : 0);
+		_exit(pthread_setschedparam(pthread_self(), SCHED_FIFO, &param) ? 1 : 0);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;

@@ -205,13 +205,21 @@ static void pin(struct conform_world *w, pid_t tid, int cpu)
 		conform_cannot(w, "sched_setaffinity", errno);
 }
 
+/* As sched_setscheduler(), which musl leaves out. */
+static void become_fifo(struct conform_world *w, const struct sched_param *param)
+{
+	int err = pthread_setschedparam(pthread_self(), SCHED_FIFO, param);
+
+	if (err)
+		conform_cannot(w, "SCHED_FIFO", err);
+}
+
 static void place_hog(struct conform_world *w)
 {
 	struct sched_param param = {.sched_priority = HOG_PRIORITY};
 
 	pin(w, 0, w->setting->cpu_work);
-	if (sched_setscheduler(0, SCHED_FIFO, &param))
-		conform_cannot(w, "sched_setscheduler", errno);
+	become_fifo(w, &param);
 }
 
 static void *enter(void *data)
@@ -364,8 +372,8 @@ void conform_build(struct conform_world *w)
 	map_memory(w);
 	conform_handle_signals();
 	pin(w, 0, hog ? w->setting->cpu_free : w->setting->cpu_work);
-	if (w->setting->realtime && sched_setscheduler(0, SCHED_FIFO, &param))
-		conform_cannot(w, "sched_setscheduler", errno);
+	if (w->setting->realtime)
+		become_fifo(w, &param);
 	set_words(w);
 	start_tasks(w);
 	place_tasks(w);
