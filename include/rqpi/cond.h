@@ -35,7 +35,7 @@ extern "C" {
 /* Opaque. All bytes zero: an idle, private condvar on CLOCK_REALTIME. 48 bytes, as glibc's. */
 typedef union rqpi_cond {
 	uint32_t u32_[12];
-	uint64_t align_;
+	uint64_t align_ __attribute__((aligned(8))); /* in a union, i386 would be content with 4 */
 } rqpi_cond_t;
 
 typedef struct rqpi_condattr {
@@ -111,9 +111,11 @@ RQPI_API int rqpi_cond_wait(rqpi_cond_t *cond, rqpi_mutex_t *mutex) RQPI_NONNULL
  * pthread_cond_clockwait.
  */
 RQPI_API int rqpi_cond_timedwait(rqpi_cond_t *cond, rqpi_mutex_t *mutex,
-				 const struct timespec *abstime) RQPI_NONNULL;
+				 const struct timespec *abstime)
+    RQPI_TIMED_(rqpi_cond_timedwait) RQPI_NONNULL;
 RQPI_API int rqpi_cond_clockwait(rqpi_cond_t *cond, rqpi_mutex_t *mutex, clockid_t clock,
-				 const struct timespec *abstime) RQPI_NONNULL;
+				 const struct timespec *abstime)
+    RQPI_TIMED_(rqpi_cond_clockwait) RQPI_NONNULL;
 
 /*
  * rqpi_cond_signal() - release at least one waiting thread: the one of highest priority.

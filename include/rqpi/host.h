@@ -20,6 +20,9 @@
 extern "C" {
 #endif
 
+/* The engine has 64-bit times alone; on 32-bit machines glibc has them with -D_TIME_BITS=64. */
+typedef char rqpi_host_needs_64_bit_time_[sizeof(time_t) == 8 ? 1 : -1];
+
 /*
  * rqpi_futex() - what syscall(SYS_futex, ...) takes, done by the engine of this process.
  * @timeout: a struct timespec, or for the operations without one the number val2. Returns: >= 0

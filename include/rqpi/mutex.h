@@ -21,6 +21,16 @@
 #include <sys/types.h>
 #include <rqpi/base.h>
 
+/*
+ * On a 32-bit machine a program chooses between two sizes of time_t (glibc: -D_TIME_BITS=64). What takes
+ * a struct timespec is there for both, under two symbols, of which the header chooses.
+ */
+#if defined(__USE_TIME_BITS64) && __SIZEOF_LONG__ == 4
+#define RQPI_TIMED_(name) __asm__(#name "_time64")
+#else
+#define RQPI_TIMED_(name)
+#endif
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -133,10 +143,11 @@ RQPI_API RQPI_NODISC int rqpi_mutex_trylock(rqpi_mutex_t *mutex) RQPI_NONNULL;
  * Returns as rqpi_mutex_lock(), and ETIMEDOUT; EINVAL for another @clock or a tv_nsec out of range.
  * Source: POSIX pthread_mutex_timedlock, pthread_mutex_clocklock.
  */
-RQPI_API RQPI_NODISC int rqpi_mutex_timedlock(rqpi_mutex_t *mutex,
-					      const struct timespec *abstime) RQPI_NONNULL;
+RQPI_API RQPI_NODISC int rqpi_mutex_timedlock(rqpi_mutex_t *mutex, const struct timespec *abstime)
+    RQPI_TIMED_(rqpi_mutex_timedlock) RQPI_NONNULL;
 RQPI_API RQPI_NODISC int rqpi_mutex_clocklock(rqpi_mutex_t *mutex, clockid_t clock,
-					      const struct timespec *abstime) RQPI_NONNULL;
+					      const struct timespec *abstime)
+    RQPI_TIMED_(rqpi_mutex_clocklock) RQPI_NONNULL;
 
 /*
  * rqpi_mutex_unlock() - release; the kernel hands it to the most urgent thread that waits, if any,

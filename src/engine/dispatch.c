@@ -47,6 +47,9 @@ static int decode_timeout(struct rqpi_engine *e, int op, int cmd, const void *ti
 	call->has_deadline = true;
 	if (e->port->copy_in(e->ctx, &ts, timeout, sizeof(ts)))
 		return -RQPI_EFAULT;
+	/* Of a C library's 64-bit time on a 32-bit machine the upper half is padding. */
+	if (sizeof(long) == 4)
+		ts.nsec = (int32_t)ts.nsec;
 	if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= NSEC_PER_SEC)
 		return -RQPI_EINVAL;
 	if (ts.sec >= SEC_MAX)

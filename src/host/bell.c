@@ -187,7 +187,7 @@ static int set_timer(struct rqh_fds *fds, uint64_t ns)
 	/* 0 would switch it off. */
 	if (ns == 0)
 		at.it_value.tv_nsec = 1;
-	return (int)rqh_syscall4(SYS_timerfd_settime, (long)fds->timer - 1, TFD_TIMER_ABSTIME,
+	return (int)rqh_syscall4(RQH_SYS_TIMERFD_SETTIME, (long)fds->timer - 1, TFD_TIMER_ABSTIME,
 				 RQH_ARG(&at), 0);
 }
 
@@ -205,8 +205,8 @@ static int poll_all(struct pollfd *polled, const struct rqpi_deadline *deadline)
 	struct timespec left = time_left(deadline);
 	bool timed = polled[TIMER].fd < 0 && deadline->ns != RQPI_FOREVER;
 
-	return (int)rqh_syscall(SYS_ppoll, RQH_ARG(polled), POLLED, timed ? RQH_ARG(&left) : 0, 0,
-				0, 0);
+	return (int)rqh_syscall(RQH_SYS_PPOLL, RQH_ARG(polled), POLLED, timed ? RQH_ARG(&left) : 0,
+				0, 0, 0);
 }
 
 /* The program closed descriptors that are not its own: forget them, they are opened again. */

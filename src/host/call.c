@@ -209,7 +209,7 @@ int rqpi_get_host_stats(struct rqpi_host_stats *stats)
 {
 	struct rqpi_host_stats now = {.size = stats->size};
 	struct rqh_host *h = rqh_enter();
-	size_t bytes = stats->size;
+	uint64_t bytes = stats->size;
 
 	if (bytes < sizeof(stats->size) || bytes % 8 != 0)
 		return EINVAL;

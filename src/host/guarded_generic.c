@@ -25,7 +25,7 @@ int rqh_guarded_copy(void *to, const void *from, size_t bytes)
 {
 	struct iovec target = {to, bytes};
 	struct iovec source = {(void *)(uintptr_t)from, bytes};
-	long ret = rqh_syscall(SYS_process_vm_readv, rqh_local->pid, RQH_ARG(&target), 1,
+	long ret = rqh_syscall(SYS_process_vm_readv, (long)rqh_local->pid, RQH_ARG(&target), 1,
 			       RQH_ARG(&source), 1, 0);
 
 	if (ret == (long)bytes)

@@ -187,7 +187,7 @@ bool rqpi_futex_blocked(pid_t tid)
 	if (read_of_thread((uint32_t)tid, "syscall", text, sizeof(text)) > 0) {
 		off = text[0] != 'r' &&
 		      number_at(text) ==
-			  (uint64_t)(park == RQH_ASLEEP_BELL ? SYS_ppoll : SYS_futex);
+			  (uint64_t)(park == RQH_ASLEEP_BELL ? RQH_SYS_PPOLL : RQH_SYS_FUTEX);
 	} else {
 		if (read_of_thread((uint32_t)tid, "stat", text, sizeof(text)) <= 0)
 			return false;

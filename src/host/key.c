@@ -34,8 +34,7 @@ static bool page_is_the_files(uintptr_t addr)
 
 	if (fd < 0)
 		return false;
-	n = rqh_syscall4(SYS_pread64, fd, RQH_ARG(&entry), sizeof(entry),
-			 (long)(addr / (uintptr_t)page * sizeof(entry)));
+	n = rqh_pread(fd, &entry, sizeof(entry), (uint64_t)addr / (uint64_t)page * sizeof(entry));
 	rqh_syscall3(SYS_close, fd, 0, 0);
 	return n == sizeof(entry) && (entry & PAGEMAP_PRESENT) && (entry & PAGEMAP_OBJECT);
 }

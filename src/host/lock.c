@@ -41,14 +41,14 @@ static long futex(const struct rqh_host *h, uint32_t *word, int op, uint32_t val
 {
 	if (!h || !rqh_has(h, RQPI_HOST_ACROSS_FORK))
 		op |= FUTEX_PRIVATE_FLAG;
-	return rqh_syscall(SYS_futex, RQH_ARG(word), op, (long)val, 0, 0, 0);
+	return rqh_syscall(RQH_SYS_FUTEX, RQH_ARG(word), op, (long)val, 0, 0, 0);
 }
 
 void rqh_lock_probe(void)
 {
 	uint32_t word = rqh_me()->tid;
-	long ret = rqh_syscall(SYS_futex, RQH_ARG(&word), FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0, 0,
-			       0, 0);
+	long ret = rqh_syscall(RQH_SYS_FUTEX, RQH_ARG(&word), FUTEX_LOCK_PI | FUTEX_PRIVATE_FLAG, 0,
+			       0, 0, 0);
 
 	/* It is ours already, and a kernel that knows the operation says so. */
 	rqb_store_sc(&without_pi, ret == -EDEADLK ? 0 : 1);
@@ -210,5 +210,5 @@ void rqh_relax(void *ctx)
 	}
 	slept = me->relaxed - RELAX_LOOKS - 1;
 	moment.tv_nsec <<= slept < RELAX_DOUBLINGS ? slept : RELAX_DOUBLINGS;
-	rqh_syscall4(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, RQH_ARG(&moment), 0);
+	rqh_syscall4(RQH_SYS_CLOCK_NANOSLEEP, CLOCK_MONOTONIC, 0, RQH_ARG(&moment), 0);
 }

@@ -100,8 +100,7 @@ static char *next_line(struct reader *r)
 		r->begin = 0;
 		if (r->end == sizeof(r->text))
 			return NULL;
-		n = rqh_syscall4(SYS_pread64, r->fd, RQH_ARG(r->text + r->end),
-				 (long)(sizeof(r->text) - r->end), (long)r->at);
+		n = rqh_pread(r->fd, r->text + r->end, sizeof(r->text) - r->end, r->at);
 		if (n <= 0)
 			return NULL;
 		r->at += (uint64_t)n;

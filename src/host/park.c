@@ -62,7 +62,7 @@ static int futex_sleep(struct rqh_host *h, struct rqh_thread *t,
 
 	if (deadline->clock == RQPI_CLOCK_REALTIME)
 		op |= FUTEX_CLOCK_REALTIME;
-	return (int)rqh_syscall(SYS_futex, RQH_ARG(&t->park), op, RQH_ASLEEP, RQH_ARG(&at), 0,
+	return (int)rqh_syscall(RQH_SYS_FUTEX, RQH_ARG(&t->park), op, RQH_ASLEEP, RQH_ARG(&at), 0,
 				(long)FUTEX_BITSET_MATCH_ANY);
 }
 
@@ -247,7 +247,8 @@ void rqh_wake(void *ctx, struct rqpi_task *task)
 	uint32_t was = rqb_xchg(&t->park, RQH_TOKEN);
 
 	if (was == RQH_ASLEEP)
-		rqh_syscall(SYS_futex, RQH_ARG(&t->park), FUTEX_WAKE | futex_flags(h), 1, 0, 0, 0);
+		rqh_syscall(RQH_SYS_FUTEX, RQH_ARG(&t->park), FUTEX_WAKE | futex_flags(h), 1, 0, 0,
+			    0);
 	else if (was == RQH_ASLEEP_BELL)
 		rqh_bell_ring(h, t);
 	else

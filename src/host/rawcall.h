@@ -9,8 +9,10 @@
 #ifndef RQH_RAWCALL_H
 #define RQH_RAWCALL_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #if defined(__x86_64__)
 
@@ -47,9 +49,31 @@ static inline long rqh_syscall(long nr, long a, long b, long c, long d, long e, 
 	return x0;
 }
 
+#elif defined(__riscv)
+
+static inline long rqh_syscall(long nr, long a, long b, long c, long d, long e, long f)
+{
+	register long a7 __asm__("a7") = nr;
+	register long a0 __asm__("a0") = a;
+	register long a1 __asm__("a1") = b;
+	register long a2 __asm__("a2") = c;
+	register long a3 __asm__("a3") = d;
+	register long a4 __asm__("a4") = e;
+	register long a5 __asm__("a5") = f;
+
+	__asm__ volatile("ecall"
+			 : "+r"(a0)
+			 : "r"(a7), "r"(a1), "r"(a2), "r"(a3), "r"(a4), "r"(a5)
+			 : "memory");
+	return a0;
+}
+
 #else
 
-/* rawcall_libc.c: libc's own, looked for behind the preload. */
+/*
+ * rawcall_x86.c, rawcall_arm.c: the sixth argument, or the number, goes where a compiler keeps its
+ * frame pointer. rawcall_libc.c: libc's own, looked for behind the preload.
+ */
 long rqh_syscall(long nr, long a, long b, long c, long d, long e, long f);
 
 #endif
@@ -57,14 +81,43 @@ long rqh_syscall(long nr, long a, long b, long c, long d, long e, long f);
 /* A pointer as a system call takes it. */
 #define RQH_ARG(p) ((long)(uintptr_t)(p))
 
-static inline long rqh_syscall3(long nr, long a, long b, long c)
-{
-	return rqh_syscall(nr, a, b, c, 0, 0, 0);
-}
+/* Arguments of any integer type: a system call takes all in registers. */
+#define rqh_syscall3(nr, a, b, c) rqh_syscall(nr, (long)(a), (long)(b), (long)(c), 0, 0, 0)
+#define rqh_syscall4(nr, a, b, c, d) \
+	rqh_syscall(nr, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
 
-static inline long rqh_syscall4(long nr, long a, long b, long c, long d)
+/*
+ * Calls that take times. Those of 32-bit machines have a second number where times have 64 bits, as
+ * they have in all of rqpi; some machines never had another.
+ */
+#if __SIZEOF_LONG__ == 4 && defined(SYS_futex_time64)
+#define RQH_SYS_CLOCK_NANOSLEEP SYS_clock_nanosleep_time64
+#define RQH_SYS_FUTEX		SYS_futex_time64
+#define RQH_SYS_PPOLL		SYS_ppoll_time64
+#define RQH_SYS_SIGTIMEDWAIT	SYS_rt_sigtimedwait_time64
+#define RQH_SYS_TIMERFD_SETTIME SYS_timerfd_settime64
+#else
+#define RQH_SYS_CLOCK_NANOSLEEP SYS_clock_nanosleep
+#define RQH_SYS_FUTEX		SYS_futex
+#define RQH_SYS_PPOLL		SYS_ppoll
+#define RQH_SYS_SIGTIMEDWAIT	SYS_rt_sigtimedwait
+#define RQH_SYS_TIMERFD_SETTIME SYS_timerfd_settime
+#endif
+
+/* The older call takes its arguments from memory. */
+#ifdef SYS_mmap2
+#define RQH_SYS_MMAP SYS_mmap2
+#else
+#define RQH_SYS_MMAP SYS_mmap
+#endif
+
+/* pread(), whose offset 32-bit machines pass in ways of their own; with preadv() it is one way. */
+static inline long rqh_pread(long fd, void *to, size_t bytes, uint64_t offset)
 {
-	return rqh_syscall(nr, a, b, c, d, 0, 0);
+	struct iovec part = {to, bytes};
+
+	return rqh_syscall(SYS_preadv, fd, RQH_ARG(&part), 1, (long)offset, (long)(offset >> 32),
+			   0);
 }
 
 #endif /* RQH_RAWCALL_H */

@@ -103,7 +103,7 @@ struct rqh_identity {
 };
 
 struct rqh_counts {
-	uint64_t calls;
+	_Alignas(8) uint64_t calls; /* see rqb_load64() */
 	uint64_t sleeps;
 	uint64_t wakes;
 	uint64_t prio_changes;
@@ -196,7 +196,7 @@ struct rqh_host {
 	uint32_t foreign_live;
 	struct rqh_counts past; /* of records that are free again */
 
-	uint64_t last_space;
+	_Alignas(8) uint64_t last_space;
 	uint64_t last_bell;
 	uint64_t events;
 	uint64_t foreign_owners;

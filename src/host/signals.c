@@ -78,11 +78,11 @@ static bool claim(int sig)
 	siginfo_t info[CLAIM_MAX];
 	int n = 0;
 
-	while (n < CLAIM_MAX && rqh_syscall4(SYS_rt_sigtimedwait, RQH_ARG(&set), RQH_ARG(&info[n]),
+	while (n < CLAIM_MAX && rqh_syscall4(RQH_SYS_SIGTIMEDWAIT, RQH_ARG(&set), RQH_ARG(&info[n]),
 					     RQH_ARG(&now), MASK_BYTES) == sig)
 		n++;
 	for (int i = 0; i < n; i++) {
-		long tid = rqh_me()->tid;
+		uint32_t tid = rqh_me()->tid;
 
 		if (rqh_syscall4(SYS_rt_tgsigqueueinfo, rqh_local->pid, tid, sig,
 				 RQH_ARG(&info[i])) != 0)

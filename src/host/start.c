@@ -33,7 +33,7 @@ static uint32_t generations;
 
 static void *map(size_t bytes, int sharing)
 {
-	long ret = rqh_syscall(SYS_mmap, 0, (long)bytes, PROT_READ | PROT_WRITE,
+	long ret = rqh_syscall(RQH_SYS_MMAP, 0, (long)bytes, PROT_READ | PROT_WRITE,
 			       sharing | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return ret < 0 && ret > -4096 ? NULL : (void *)(uintptr_t)ret;
@@ -162,7 +162,7 @@ static struct rqh_host *make_arena(const struct rqpi_host_options *options)
 	struct rqh_host *h;
 
 	lay_out(NULL, &plan);
-	h = map(plan.bytes, rqh_has(&plan, RQPI_HOST_ACROSS_FORK) ? MAP_SHARED : MAP_PRIVATE);
+	h = map((size_t)plan.bytes, rqh_has(&plan, RQPI_HOST_ACROSS_FORK) ? MAP_SHARED : MAP_PRIVATE);
 	if (!h)
 		return NULL;
 	lay_out((char *)h, &plan);

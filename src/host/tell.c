@@ -42,7 +42,7 @@ void rqh_trace(void *ctx, const struct rqpi_event *event)
 	entry->event = *event;
 	if (!entry->event.tid)
 		entry->event.tid = rqh_me()->tid;
-	rqb_store_bits(&entry->serial, serial);
+	rqb_store_bits(&entry->serial, (uintptr_t)serial);
 }
 
 /*
@@ -74,7 +74,7 @@ void rqpi_host_trace(rqpi_print *print, void *arg)
 	for (uint64_t i = first; i < end; i++) {
 		const struct rqh_trace_entry *entry = &h->ring[i % RQH_TRACE_EVENTS];
 
-		if (rqb_load_bits(&entry->serial) == i + 1)
+		if (rqb_load_bits(&entry->serial) == (uintptr_t)(i + 1))
 			print_entry(entry, print, arg);
 	}
 }

@@ -16,6 +16,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "src/base/cancel.h"
 #include "src/host/rawcall.h"
 
 /* How many others a new record looks at: what died without telling is found as fast as it grows. */
@@ -312,7 +313,8 @@ void rqh_leave_if_known(void)
 	rqh_signals_restore(mask);
 }
 
-static void thread_ends(void *arg)
+/* Of a thread that was cancelled, too. */
+RQB_ALIGN_STACK static void thread_ends(void *arg)
 {
 	(void)arg;
 	rqh_leave_if_known();

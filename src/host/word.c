@@ -96,8 +96,8 @@ bool rqh_user_range(void *ctx, const void *uaddr)
 /* The kernel checks the address of a futex before anything else, and waking nobody does nothing. */
 static bool is_users(uintptr_t page)
 {
-	return rqh_syscall(SYS_futex, (long)page, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0, 0) !=
-	       -EFAULT;
+	return rqh_syscall(RQH_SYS_FUTEX, (long)page, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, 1, 0, 0,
+			   0) != -EFAULT;
 }
 
 void rqh_probe_user_range(void)

@@ -42,8 +42,8 @@
 static RQB_STATE struct rqu_chan first_chunk[CHUNK];
 static RQB_STATE void *chunks[CHUNKS] = {first_chunk};
 static RQB_STATE uint32_t fresh; /* channels below this index have been used */
-static RQB_STATE uint64_t
-    free_list; /* low half: index + 1 of the first, 0 none; high half: tag against ABA */
+/* Low half: index + 1 of the first, 0 none; high half: tag against ABA. */
+static RQB_STATE uint64_t free_list __attribute__((aligned(8)));
 
 /* Acquire: the chunk is zeroed memory to whoever finds it, by grow()'s exchange. */
 static struct rqu_chan *channel_at(uint32_t index)

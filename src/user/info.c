@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-struct rqpi_cond_stats rqu_stats;
+struct rqpi_cond_stats rqu_stats __attribute__((aligned(8)));
 
 static const struct {
 	int code;
@@ -54,7 +54,7 @@ unsigned int rqpi_caps(void)
 
 int rqpi_get_cond_stats(struct rqpi_cond_stats *stats)
 {
-	size_t size = stats->size;
+	uint64_t size = stats->size;
 	uint64_t *to = (uint64_t *)stats;
 	const uint64_t *from = (const uint64_t *)&rqu_stats;
 

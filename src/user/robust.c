@@ -27,7 +27,7 @@ struct rqu_robust_head *rqu_robust_list(void)
 
 bool rqu_robust_supported(void)
 {
-	return sizeof(void *) == 8 && rqu_robust_list() != NULL;
+	return rqu_robust_list() != NULL;
 }
 
 static bool is_shared(const struct rqu_mutex *m)

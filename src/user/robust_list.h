@@ -42,6 +42,7 @@ static inline void rqu_list_end_announcement(struct rqu_robust_head *head)
 }
 
 /*
+ * The C library's mutexes have a `prev` on 64-bit machines only; on the others it walks the list.
  * The entry before the first is the head itself; not every libc's head has a `prev`, so leave it
  * alone.
  */
@@ -49,8 +50,20 @@ static inline void rqu_list_set_prev(struct rqu_robust_head *head, void *entry, 
 {
 	void **field = rqu_list_field(entry);
 
-	if (field != &head->list)
+	if (sizeof(void *) == 8 && field != &head->list)
 		field[-1] = prev;
+}
+
+/* The field that leads to @next. */
+static inline void **rqu_list_before(struct rqu_robust_head *head, void **next)
+{
+	void **field = &head->list;
+
+	if (sizeof(void *) == 8)
+		return rqu_list_field(next[-1]);
+	while (rqu_list_field(*field) != next)
+		field = rqu_list_field(*field);
+	return field;
 }
 
 static inline void rqu_list_enqueue(struct rqu_robust_head *head, void **next)
@@ -67,7 +80,7 @@ static inline void rqu_list_dequeue(struct rqu_robust_head *head, void **next)
 	if (!next[0]) /* adopted after a fork: on nobody's list */
 		return;
 	rqu_list_set_prev(head, next[0], next[-1]);
-	*rqu_list_field(next[-1]) = next[0];
+	*rqu_list_before(head, next) = next[0];
 	rqb_compiler_barrier();
 	next[0] = NULL;
 	next[-1] = NULL;

@@ -7,11 +7,14 @@
 #define _GNU_SOURCE
 #include "tests/host/hosted.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+
+#include "src/base/cancel.h"
 
 #define WAITERS	   0x80000000u
 #define OWNER_DIED 0x40000000u
@@ -183,10 +186,15 @@ static uint32_t never;
 static _Atomic int cleaned;
 
 /* What a cleanup handler may do: call the engine, which its thread has never returned from. */
-static void clean_up(void *arg)
+RQB_ALIGN_STACK static void clean_up(void *arg)
 {
-	long ret = rqt_lock_pi(arg);
+	long ret;
 
+#ifndef __GLIBC__
+	/* Run deeper on the stack than the sleep, as a signal handler would be. */
+	rqpi_futex_abandon();
+#endif
+	ret = rqt_lock_pi(arg);
 	if (ret == 0)
 		ret = rqt_unlock_pi(arg);
 	atomic_store(&cleaned, ret == 0 ? 1 : 2);

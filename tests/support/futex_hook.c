@@ -17,6 +17,8 @@
 #include <unistd.h>
 #include <sys/syscall.h>
 
+#include "src/host/rawcall.h"
+
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #define UNDER_ASAN 1
@@ -77,7 +79,7 @@ static NO_SANITIZE long raw_syscall(long number, const long args[6])
 			 : "memory");
 	return x0;
 #else
-#error "the tests need a raw system call for this architecture"
+	return rqh_syscall(number, args[0], args[1], args[2], args[3], args[4], args[5]);
 #endif
 }
 
@@ -86,7 +88,7 @@ long rqt_raw_futex(const volatile void *word, int op, uint32_t val, const void *
 	const long args[6] = {(long)(uintptr_t)word,	op, (long)val,
 			      (long)(uintptr_t)timeout, 0,  (long)FUTEX_BITSET_MATCH_ANY};
 
-	return raw_syscall(SYS_futex, args);
+	return raw_syscall(RQH_SYS_FUTEX, args);
 }
 
 void rqt_hook_adopt(struct rqt_hook *hook)
@@ -241,7 +243,7 @@ static NO_SANITIZE long real_futex(const long args[6])
 	futex_fn *fn = atomic_load(&engine);
 
 	if (!fn)
-		return raw_syscall(SYS_futex, args);
+		return raw_syscall(RQH_SYS_FUTEX, args);
 	return fn((uint32_t *)(uintptr_t)args[0], (int)args[1], (uint32_t)args[2],
 		  (const struct timespec *)(uintptr_t)args[3], (uint32_t *)(uintptr_t)args[4],
 		  (uint32_t)args[5]);
@@ -283,7 +285,7 @@ __attribute__((visibility("default"))) NO_SANITIZE long syscall(long number, ...
 	for (int i = 0; i < 6; i++)
 		args[i] = va_arg(ap, long);
 	va_end(ap);
-	ret = number == SYS_futex ? hooked_futex(args) : raw_syscall(number, args);
+	ret = number == RQH_SYS_FUTEX ? hooked_futex(args) : raw_syscall(number, args);
 	if (ret < 0 && ret > -4096) {
 		errno = (int)-ret;
 		return -1;

@@ -14,7 +14,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "src/host/rawcall.h"
+
 #define THREADS_MAX 1024
+
+#define EMULATORS_FUTEX 202 /* on x86-64 */
 
 struct rqt_thread rqt_main_thread;
 
@@ -156,6 +160,12 @@ static bool read_proc(const char *path, char *buf, size_t size)
 	return true;
 }
 
+/* An emulator's threads make the calls of the machine that it runs on. */
+static bool is_futex(long number)
+{
+	return number == (rqt_under_emulator() ? EMULATORS_FUTEX : RQH_SYS_FUTEX);
+}
+
 /* The futex command @tid is asleep in, or -1. proc(5): the file says "running" unless it is asleep.
  */
 static int sleeping_command(pid_t tid)
@@ -167,7 +177,7 @@ static int sleeping_command(pid_t tid)
 
 	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)tid);
 	if (!read_proc(path, buf, sizeof(buf)) ||
-	    sscanf(buf, "%ld 0x%lx 0x%lx", &number, &args[0], &args[1]) != 3 || number != SYS_futex)
+	    sscanf(buf, "%ld 0x%lx 0x%lx", &number, &args[0], &args[1]) != 3 || !is_futex(number))
 		return -1;
 	return (int)(args[1] & (unsigned long)FUTEX_CMD_MASK);
 }

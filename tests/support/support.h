@@ -85,11 +85,12 @@ void rqt_need_kernel(const char *test); /* the futex is the kernel's, not the en
 void rqt_need_undenied(const char *test, const char *what);
 /* Must there be a robust list to share? Not known with another C library or kernel than usual. */
 bool rqt_must_have_robust(void);
-bool rqt_has_robust(void);		 /* RQPI_CAP_ROBUST */
+bool rqt_has_robust(void); /* RQPI_CAP_ROBUST */
 void rqt_need_robust(const char *test);
 void rqt_skip(const char *test, const char *why);
 bool rqt_is_denied(const char *what);
-bool rqt_under_emulator(void); /* RQT_EMULATOR: qemu-user, whose threads are the kernel's, but not more */
+bool rqt_under_emulator(
+    void); /* RQT_EMULATOR: qemu-user, whose threads are the kernel's, but not more */
 
 /* Restart the watchdog; each case's setup does it. On expiry: every thread's state, then exit. */
 void rqt_watchdog(void);

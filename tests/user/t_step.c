@@ -155,6 +155,8 @@ static enum phase cancel_at(struct rqt_scene *s, unsigned long k, bool signal)
 		if (rqt_step_next(&plan, &w->thread, RQT_SOON_MS))
 			phase = AFTER_SLEEP;
 	}
+	if (phase == PAST_THE_END)
+		rqt_step_forget(); /* musl cancels by a jump, behind which it would go on */
 	pthread_cancel(w->thread.handle);
 	if (phase != PAST_THE_END)
 		rqt_step_go(&plan);

@@ -12,7 +12,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
+
+/* The futex call with 64-bit times, which 32-bit machines have beside an older one. */
+#if __SIZEOF_LONG__ == 4 && defined(SYS_futex_time64)
+#define CONFORM_SYS_FUTEX SYS_futex_time64
+#else
+#define CONFORM_SYS_FUTEX SYS_futex
+#endif
 
 /* What a task is to have by itself, without any boost. */
 struct conform_sched {

@@ -32,7 +32,7 @@ static long or_errno(long result)
 static long call_futex(uint32_t *uaddr, int op, uint32_t val, const void *timeout_or_val2,
 		       uint32_t *uaddr2, uint32_t val3)
 {
-	return or_errno(syscall(SYS_futex, uaddr, op, val, timeout_or_val2, uaddr2, val3));
+	return or_errno(syscall(CONFORM_SYS_FUTEX, uaddr, op, val, timeout_or_val2, uaddr2, val3));
 }
 
 static long set_robust_list(void *head, size_t length)

@@ -35,7 +35,7 @@ static enum result fail(struct conform_world *w, const char *what, const char *t
 
 static void sleep_until(int64_t ns)
 {
-	struct timespec at = {ns / 1000000000, ns % 1000000000};
+	struct timespec at = {ns / 1000000000, (long)(ns % 1000000000)};
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
 		;
@@ -64,13 +64,13 @@ static void set_timeout(struct conform_world *w, int task, const struct conform_
 	} else if (time->kind == CONFORM_POINTER) {
 		box->timeout = conform_address(w, &time->at);
 	} else if (time->kind == CONFORM_RAW) {
-		box->time = (struct timespec){time->sec, time->nsec};
+		box->time = (struct timespec){time->sec, (long)time->nsec};
 	} else {
 		if (time->kind == CONFORM_MONOTONIC)
 			at = now + in;
 		else if (time->kind == CONFORM_REALTIME)
 			at = conform_now(CLOCK_REALTIME) + in;
-		box->time = (struct timespec){at / 1000000000, at % 1000000000};
+		box->time = (struct timespec){at / 1000000000, (long)(at % 1000000000)};
 		known->armed = time->us > 0;
 		known->relative_ns = in;
 		known->deadline_ns = now + in;

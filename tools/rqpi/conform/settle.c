@@ -96,7 +96,7 @@ static enum conform_state state_inside(struct conform_world *w, int task, bool *
 	if (w->lane->blocked)
 		*moving = !w->lane->blocked(atomic_load(&w->boxes[task].tid));
 	else
-		*moving = atoi(text) != SYS_futex && atoi(text) != SYS_restart_syscall;
+		*moving = atoi(text) != CONFORM_SYS_FUTEX && atoi(text) != SYS_restart_syscall;
 	return CONFORM_BLOCKED;
 }
 
