@@ -147,7 +147,7 @@ static int shared_key(void *ctx, struct rqpi_task *self, const uint32_t *uaddr, 
 static bool user_range(void *ctx, const void *uaddr)
 {
 	(void)ctx;
-	return (uintptr_t)uaddr < UINTPTR_MAX / 2;
+	return (uintptr_t)uaddr < (sizeof(void *) == 8 ? UINTPTR_MAX / 2 : UINTPTR_MAX - 65535);
 }
 
 /* ---------------------------------------------------------------- sleeping */

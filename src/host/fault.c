@@ -36,13 +36,8 @@ static uintptr_t *pc_in(ucontext_t *context)
 {
 	return (uintptr_t *)&context->uc_mcontext.gregs[REG_RIP];
 }
-#elif defined(__aarch64__)
-static uintptr_t *pc_in(ucontext_t *context)
-{
-	return (uintptr_t *)&context->uc_mcontext.pc;
-}
 #else
-/* guarded_generic.c catches nothing by its place. */
+/* guarded_generic.c does not look at it. */
 static uintptr_t *pc_in(ucontext_t *context)
 {
 	static uintptr_t nowhere;
@@ -82,7 +77,12 @@ static void forward(int sig, siginfo_t *info, void *context)
 static void handle_fault(int sig, siginfo_t *info, void *context)
 {
 	uintptr_t *pc = pc_in(context);
-	uintptr_t exit = rqh_guarded_exit(*pc);
+	uint64_t mask;
+	uintptr_t exit;
+
+	/* As far as the kernel fills it in. */
+	memcpy(&mask, &((ucontext_t *)context)->uc_sigmask, sizeof(mask));
+	exit = rqh_guarded_exit(*pc, (uintptr_t)info->si_addr, mask);
 
 	if (exit)
 		*pc = exit;

@@ -1,84 +1,97 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * guarded_generic.c - accesses that may fault and then answer EFAULT, where no instructions were
- * written for the processor: the kernel is asked first whether there is memory.
+ * written for the processor: the handler of the fault jumps back to before the access.
  *
- * Called by word.c and key.c. Between question and access another thread may unmap the page; then
- * it is SIGSEGV after all. guarded_x86_64.c has no such gap.
+ * Called by word.c and key.c; the handler in fault.c asks rqh_guarded_exit(). A fault is this access's
+ * only if it is at its address: a signal handler may run in the middle, and fault by itself.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"
 
-#include <errno.h>
-#include <sys/mman.h>
-#include <sys/uio.h>
+#include <setjmp.h>
+#include <string.h>
 
-#include "src/host/rawcall.h"
+struct guard {
+	uintptr_t at;
+	size_t bytes;
+	struct guard *outer; /* of the code that a signal handler interrupted */
+	sigjmp_buf way_out;
+};
 
-#define PAGE 4096u
+static __thread struct guard *volatile innermost;
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
+static void guard_begin(struct guard *g, const void *at, size_t bytes)
+{
+	g->at = (uintptr_t)at;
+	g->bytes = bytes;
+	g->outer = innermost;
+	innermost = g;
+	rqb_compiler_barrier();
+}
+
+static void guard_end(const struct guard *g)
+{
+	rqb_compiler_barrier();
+	innermost = g->outer;
+}
 
 int rqh_guarded_copy(void *to, const void *from, size_t bytes)
 {
-	struct iovec target = {to, bytes};
-	struct iovec source = {(void *)(uintptr_t)from, bytes};
-	long ret = rqh_syscall(SYS_process_vm_readv, (long)rqh_local->pid, RQH_ARG(&target), 1,
-			       RQH_ARG(&source), 1, 0);
+	struct guard g;
 
-	if (ret == (long)bytes)
-		return 0;
-	/* Not allowed to ask, as in some sandboxes: then as without the option. */
-	if (ret == -EPERM || ret == -ENOSYS) {
-		for (size_t i = 0; i < bytes; i++)
-			((volatile char *)to)[i] = ((const volatile char *)from)[i];
-		return 0;
+	guard_begin(&g, from, bytes);
+	if (sigsetjmp(g.way_out, 0)) {
+		guard_end(&g);
+		return -RQPI_EFAULT;
 	}
-	return -RQPI_EFAULT;
+	for (size_t i = 0; i < bytes; i++)
+		((volatile char *)to)[i] = ((const volatile char *)from)[i];
+	guard_end(&g);
+	return 0;
 }
 
 int rqh_guarded_load(const uint32_t *uaddr, uint32_t *val)
 {
-	if (rqh_guarded_copy(val, uaddr, sizeof(*val)) != 0)
+	struct guard g;
+
+	guard_begin(&g, uaddr, sizeof(*uaddr));
+	if (sigsetjmp(g.way_out, 0)) {
+		guard_end(&g);
 		return -RQPI_EFAULT;
+	}
 	*val = rqb_load_sc(uaddr);
+	guard_end(&g);
 	return 0;
-}
-
-static long populate(const void *address)
-{
-	uintptr_t page = (uintptr_t)address & ~(uintptr_t)(PAGE - 1);
-
-	return rqh_syscall3(SYS_madvise, (long)page, PAGE, MADV_POPULATE_WRITE);
-}
-
-/* EINVAL is said of a read-only mapping, and by a kernel that does not know the advice at all. */
-static bool is_writable(const uint32_t *uaddr)
-{
-	uint32_t ours;
-	long ret = populate(uaddr);
-
-	return ret != -EFAULT && ret != -ENOMEM && (ret != -EINVAL || populate(&ours) == -EINVAL);
 }
 
 int rqh_guarded_cmpxchg(uint32_t *uaddr, uint32_t old, uint32_t val, uint32_t *seen)
 {
-	if (rqh_guarded_load(uaddr, seen) != 0 || !is_writable(uaddr))
+	struct guard g;
+
+	guard_begin(&g, uaddr, sizeof(*uaddr));
+	if (sigsetjmp(g.way_out, 0)) {
+		guard_end(&g);
 		return -RQPI_EFAULT;
+	}
 	*seen = old;
 	while (!rqb_cas(uaddr, old, val)) {
 		*seen = rqb_load_sc(uaddr);
 		if (*seen != old)
 			break;
 	}
+	guard_end(&g);
 	return 0;
 }
 
-/* Nothing of the above faults as long as the mapping stays. */
-uintptr_t rqh_guarded_exit(uintptr_t pc)
+/* Does not return to the handler: the mask of the interrupted code is put back here. */
+uintptr_t rqh_guarded_exit(uintptr_t pc, uintptr_t address, uint64_t mask)
 {
+	struct guard *g = innermost;
+
 	(void)pc;
-	return 0;
+	if (!g || address - g->at >= g->bytes)
+		return 0;
+	rqh_signals_restore(mask);
+	siglongjmp(g->way_out, 1);
 }

@@ -72,8 +72,10 @@ extern const char rqh_cmpxchg_at[] __attribute__((visibility("hidden")));
 extern const char rqh_copy_at[] __attribute__((visibility("hidden")));
 extern const char rqh_guarded_efault[] __attribute__((visibility("hidden")));
 
-uintptr_t rqh_guarded_exit(uintptr_t pc)
+uintptr_t rqh_guarded_exit(uintptr_t pc, uintptr_t address, uint64_t mask)
 {
+	(void)address;
+	(void)mask;
 	if (pc == (uintptr_t)rqh_load_at || pc == (uintptr_t)rqh_cmpxchg_at ||
 	    pc == (uintptr_t)rqh_copy_at)
 		return (uintptr_t)rqh_guarded_efault;

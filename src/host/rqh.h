@@ -244,8 +244,11 @@ void rqh_probe_user_range(void);
 int rqh_guarded_load(const uint32_t *uaddr, uint32_t *val);
 int rqh_guarded_cmpxchg(uint32_t *uaddr, uint32_t old, uint32_t val, uint32_t *seen);
 int rqh_guarded_copy(void *to, const void *from, size_t bytes);
-/* If @pc is in one of them: where to go on so that it says EFAULT; else 0. */
-uintptr_t rqh_guarded_exit(uintptr_t pc);
+/*
+ * If the fault of the instruction @pc at @address is that of one of them: where to go on so that it
+ * says EFAULT, or it goes on there by itself, with @mask; else 0.
+ */
+uintptr_t rqh_guarded_exit(uintptr_t pc, uintptr_t address, uint64_t mask);
 
 /* Put our handler of faults in front of whatever is installed now. */
 void rqh_catch_faults(void);

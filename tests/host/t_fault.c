@@ -41,7 +41,7 @@ static void the_end_of_user_space_is_the_kernels(void **state)
 	int efault = 0;
 
 	(void)state;
-	for (int bit = 12; bit < 64; bit++) {
+	for (int bit = 12; bit < (int)sizeof(void *) * 8; bit++) {
 		for (int off = -4096; off <= 4096; off += 4096) {
 			uint32_t *word = (uint32_t *)(((uintptr_t)1 << bit) + (uintptr_t)(long)off);
 			long there = rqt_raw_futex(word, RQPI_FUTEX_WAKE | PRIVATE, 1, NULL);
@@ -50,7 +50,9 @@ static void the_end_of_user_space_is_the_kernels(void **state)
 			efault += there == -EFAULT;
 		}
 	}
-	assert_in_range(efault, 10, 60);
+	/* A 64-bit kernel leaves 32-bit programs all of their addresses. */
+	if (sizeof(void *) == 8)
+		assert_in_range(efault, 10, 60);
 }
 
 static void read_only_words_can_be_waited_for_and_not_locked(void **state)

@@ -66,7 +66,7 @@ static struct timespec in_us(int clock, unsigned int us)
 {
 	int64_t at = es_now_ns(clock) + (int64_t)us * 1000;
 
-	return (struct timespec){at / 1000000000, at % 1000000000};
+	return (struct timespec){at / 1000000000, (long)(at % 1000000000)};
 }
 
 /* ---------------------------------------------------------------- the mutex */

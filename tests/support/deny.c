@@ -38,16 +38,27 @@ static const struct choice choices[] = {
       FUTEX_CMP_REQUEUE_PI}},
 };
 
+static int deny_op(scmp_filter_ctx ctx, int call, int op)
+{
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), call, 1,
+				SCMP_A1(SCMP_CMP_MASKED_EQ, (uint64_t)FUTEX_CMD_MASK & 0xffffffffu,
+					(uint64_t)op));
+}
+
 static int deny(const struct choice *c)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int err = ctx ? 0 : -ENOMEM;
 
-	for (int i = 0; i < c->count && err == 0; i++)
-		err = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(futex), 1,
-				       SCMP_A1(SCMP_CMP_MASKED_EQ,
-					       (uint64_t)FUTEX_CMD_MASK & 0xffffffffu,
-					       (uint64_t)c->ops[i]));
+#ifdef __x86_64__
+	if (err == 0) /* the program may be one of 32 bits */
+		err = seccomp_arch_add(ctx, SCMP_ARCH_X86);
+#endif
+	for (int i = 0; i < c->count && err == 0; i++) {
+		err = deny_op(ctx, SCMP_SYS(futex), c->ops[i]);
+		if (err == 0) /* 32-bit machines: the one with 64-bit times */
+			err = deny_op(ctx, SCMP_SYS(futex_time64), c->ops[i]);
+	}
 	if (err == 0)
 		err = seccomp_load(ctx);
 	if (ctx)

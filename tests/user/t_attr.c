@@ -114,7 +114,8 @@ static void the_types_fit_where_glibcs_do(void **state)
 	assert_true(sizeof(rqpi_mutex_t) <= 40);
 	assert_true(sizeof(rqpi_cond_t) <= 48);
 	assert_true(_Alignof(rqpi_mutex_t) <= _Alignof(pthread_mutex_t));
-	assert_true(_Alignof(rqpi_cond_t) <= _Alignof(pthread_cond_t));
+	/* No preload on i386, where glibc does without 64-bit atomics. */
+	assert_true(_Alignof(rqpi_cond_t) <= _Alignof(pthread_cond_t) || sizeof(void *) == 4);
 }
 
 /* Init means: whatever was in the memory before is of no importance, and equals zero bytes. */
