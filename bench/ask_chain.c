@@ -4,7 +4,7 @@
  * batches of work_chain.c, on the kernel's futex and on the engine, and reports them. Called by
  * cmd_bench.c.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -47,6 +47,14 @@ static void print_table(const struct bench_report *rep, const struct bench_case 
 	bench_say(rep, "\n");
 }
 
+static void plot(const struct bench_report *rep, const struct bench_case *cases, size_t n)
+{
+	bench_plot_panel(rep->plot, BENCH_PLOT_LINES, BENCH_PLOT_LOG_X | BENCH_PLOT_LOG_Y,
+			 "a chain boosted, and back", "owners", "us a call");
+	for (size_t i = 0; i < n; i++)
+		bench_plot_case(rep->plot, rep->opt->depths.v[i], &cases[i], "chain_us", 1);
+}
+
 bool bench_ask_chain(const struct bench_options *opt, struct bench_report *rep)
 {
 	int rounds = opt->rounds ? opt->rounds : opt->moderate ? ROUNDS_MODERATE : ROUNDS;
@@ -73,6 +81,7 @@ bool bench_ask_chain(const struct bench_options *opt, struct bench_report *rep)
 	measured = bench_run_rounds(opt, "chain", cases, n, rounds);
 	bench_report_cases(rep, cases, n);
 	print_table(rep, cases, n);
+	plot(rep, cases, n);
 	bench_noise(rep, bench_of(&cases[n - 1], BENCH_LINUX, "chain_us"),
 		    "the longest chain in the kernel");
 	for (size_t i = 0; i < n; i++)

@@ -3,7 +3,7 @@
  * ask_checker.c - how many steps a second does `rqpi check` make, and how many whole executions by
  * lot? Runs rqpi-check on a few scenarios and reads what it says of itself. Called by cmd_bench.c.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -73,6 +73,16 @@ static bool run_checker(char *program, struct bench_case *c, size_t kind, int ro
 	return isfinite(rate);
 }
 
+static void plot(struct bench_plot *to, const struct bench_case *cases)
+{
+	bench_plot_panel(to, BENCH_PLOT_BARS, BENCH_PLOT_LOG_Y, "rqpi check, one core", "",
+			 "thousand steps, or executions, a second");
+	for (size_t i = 0; i < KINDS; i++) {
+		bench_plot_group(to, cases[i].name);
+		bench_plot_case(to, 0, &cases[i], kinds[i].series, 1e-3);
+	}
+}
+
 static void report(struct bench_report *rep, const struct bench_case *cases)
 {
 	bench_report_cases(rep, cases, KINDS);
@@ -133,6 +143,7 @@ bool bench_ask_checker(const struct bench_options *opt, struct bench_report *rep
 		for (size_t i = 0; i < KINDS; i++)
 			any |= run_checker(program, &cases[i], i, round);
 	}
+	plot(rep->plot, cases);
 	report(rep, cases);
 	bench_cases_free(cases, KINDS);
 	return any;

@@ -5,7 +5,7 @@
  * cmd_bench.c. No thread is real-time here: this is about the price of inheritance to those who
  * never asked for it.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <stdio.h>
 
@@ -76,6 +76,32 @@ static void judge(struct bench_report *rep, const struct bench_case *c, enum ben
 	bench_target(rep, impl, bench_share(what[1], takes(c, impl), takes(c, BENCH_GLIBC), 3));
 }
 
+static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n,
+		 const int *threads)
+{
+	static const struct {
+		const char *title, *series, *y;
+		double scale;
+	} panels[] = {
+	    {"throughput", "takes_per_s", "million takes a second, all threads", 1e-6},
+	    {"longest wait of a batch", "wait_max_us", "ms", 1e-3},
+	};
+	size_t each = n / KINDS;
+
+	for (size_t p = 0; p < COUNT(panels); p++) {
+		for (size_t k = 0; k < KINDS; k++) {
+			char title[96];
+
+			snprintf(title, sizeof(title), "%s: %s", panels[p].title, kinds[k].name);
+			bench_plot_panel(to, BENCH_PLOT_LINES, BENCH_PLOT_LOG_X | BENCH_PLOT_LOG_Y,
+					 title, "threads", panels[p].y);
+			for (size_t i = k * each; i < (k + 1) * each; i++)
+				bench_plot_case(to, threads[i], &cases[i], panels[p].series,
+						panels[p].scale);
+		}
+	}
+}
+
 static void report(struct bench_report *rep, const struct bench_case *cases, size_t n,
 		   const int *threads)
 {
@@ -122,6 +148,7 @@ bool bench_ask_contended(const struct bench_options *opt, struct bench_report *r
 	}
 	bench_report_begin(rep, "contended", "several ordinary threads take one lock", rounds);
 	measured = bench_run_rounds(opt, "contended", cases, n, rounds);
+	plot(rep->plot, cases, n, threads);
 	report(rep, cases, n, threads);
 	bench_cases_free(cases, n);
 	return measured;

@@ -4,7 +4,7 @@
  * futex: where nothing sleeps, where many are requeued, where a lock goes from hand to hand? Orders
  * the batches of work_engine.c and work_requeue.c and reports them. Called by cmd_bench.c.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <stdio.h>
 
@@ -90,6 +90,34 @@ static void print_case(const struct bench_report *rep, const struct bench_case *
 	}
 }
 
+static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n)
+{
+	for (size_t line = 0; line < COUNT(crowd); line++) {
+		bench_plot_panel(to, BENCH_PLOT_LINES, BENCH_PLOT_LOG_X, crowd[line].what,
+				 "waiters that one call requeues", "ns a waiter");
+		for (size_t i = CROWD_1; i <= CROWD_10000; i++)
+			bench_plot_case(to, kinds[i].waiters, &cases[i], crowd[line].series, 1);
+	}
+	bench_plot_panel(to, BENCH_PLOT_BARS, 0, "calls that do not sleep", "",
+			 "ns a call, median");
+	for (size_t line = 0; line < COUNT(calls); line++) {
+		bench_plot_group(to, calls[line].what);
+		bench_plot_case(to, 0, &cases[CALLS], calls[line].series, 1);
+	}
+	bench_plot_panel(to, BENCH_PLOT_BARS, BENCH_PLOT_LOG_Y, "hand-offs", "",
+			 "ns a hand-off, median");
+	for (size_t i = HANDS_ONE; i < n; i++) {
+		for (size_t line = 0; line < COUNT(hands); line++) {
+			char name[64];
+
+			snprintf(name, sizeof(name), "%s, %s", hands[line].what,
+				 kinds[i].cross ? "two CPUs" : "one CPU");
+			bench_plot_group(to, name);
+			bench_plot_case(to, 0, &cases[i], hands[line].series, 1);
+		}
+	}
+}
+
 static void judge_case(struct bench_report *rep, const struct bench_case *c, size_t kind)
 {
 	size_t n;
@@ -170,6 +198,7 @@ bool bench_ask_engine(const struct bench_options *opt, struct bench_report *rep)
 	if (n < CASES)
 		bench_note(rep, "hand-off, two CPUs: left out, this process may use one CPU only");
 	measured = bench_run_rounds(opt, "engine", cases, n, rounds);
+	plot(rep->plot, cases, n);
 	report(rep, cases, n);
 	bench_cases_free(cases, n);
 	return measured;

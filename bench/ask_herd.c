@@ -4,7 +4,7 @@
  * context switches, and are they served in order? Orders the batches of work_herd.c and reports
  * them. Called by cmd_bench.c.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -55,6 +55,30 @@ static void print_case(const struct bench_report *rep, const struct bench_case *
 		bench_say_number(rep, 10, 2, bench_p50(c, impl, "switches"));
 		bench_say(rep, "%7.0f|%.0f\n", bench_p50(c, impl, "misordered"),
 			  bench_percentile(bench_of(c, impl, "misordered"), 100));
+	}
+}
+
+/* The four that differ most: a broadcaster of low priority has a place in the table. */
+static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n,
+		 const int *waiters, size_t setups_used)
+{
+	static const struct {
+		const char *title, *series;
+		size_t setup;
+	} panels[] = {
+	    {"first served, one CPU", "first_us", 0},
+	    {"last served, one CPU", "last_us", 0},
+	    {"first served, two CPUs", "first_us", 2},
+	    {"last served, two CPUs", "last_us", 2},
+	};
+
+	for (size_t p = 0; p < sizeof(panels) / sizeof(panels[0]); p++) {
+		if (panels[p].setup >= setups_used)
+			continue;
+		bench_plot_panel(to, BENCH_PLOT_LINES, BENCH_PLOT_LOG_X | BENCH_PLOT_LOG_Y,
+				 panels[p].title, "waiters", "us from the broadcast");
+		for (size_t i = panels[p].setup; i < n; i += setups_used)
+			bench_plot_case(to, waiters[i], &cases[i], panels[p].series, 1);
 	}
 }
 
@@ -137,6 +161,7 @@ bool bench_ask_herd(const struct bench_options *opt, struct bench_report *rep)
 	if (setups_used < SETUPS)
 		bench_note(rep, "two CPUs: left out, this process may use one CPU only");
 	measured = bench_run_rounds(opt, "herd", cases, n, rounds);
+	plot(rep->plot, cases, n, waiters, (size_t)setups_used);
 	report(rep, cases, n, waiters);
 	bench_cases_free(cases, n);
 	return measured;

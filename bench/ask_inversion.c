@@ -4,7 +4,7 @@
  * thread burns? Orders the batches of work_inversion.c, where the two scenarios are told, and
  * reports them. Called by cmd_bench.c.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <stdio.h>
 
@@ -42,6 +42,19 @@ static void print_table(const struct bench_report *rep, const struct bench_case 
 		bench_say(rep, "\n");
 	}
 	bench_say(rep, "\n");
+}
+
+static void plot(const struct bench_report *rep, const struct bench_case *cases)
+{
+	const struct bench_list *hogs = &rep->opt->hogs;
+
+	for (int order = 0; order < 2; order++) {
+		bench_plot_panel(rep->plot, BENCH_PLOT_LINES, BENCH_PLOT_LOG_Y, scenario[order],
+				 "ms that the hog burns", "us until HIGH has the mutex");
+		for (int i = 0; i < hogs->n; i++)
+			bench_plot_case(rep->plot, hogs->v[i], &cases[order * hogs->n + i],
+					"high_us", 1);
+	}
 }
 
 static void judge(struct bench_report *rep, const struct bench_case *cases, size_t n,
@@ -88,6 +101,7 @@ bool bench_ask_inversion(const struct bench_options *opt, struct bench_report *r
 	measured = bench_run_rounds(opt, "inversion", cases, n, rounds);
 	bench_report_cases(rep, cases, n);
 	print_table(rep, cases, n);
+	plot(rep, cases);
 	for (size_t i = 0; i < n; i++)
 		bench_failures(rep, &cases[i]);
 	for (size_t k = 0; k < 2; k++) {

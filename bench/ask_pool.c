@@ -4,7 +4,7 @@
  * after they were served? Orders the batches of work_pool.c and reports them. Called by
  * cmd_bench.c. A mutex that is strictly handed over makes them stand in line twice.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <stdio.h>
 
@@ -75,6 +75,17 @@ static void judge(struct bench_report *rep, const struct bench_case *c, enum ben
 		     bench_quotient(what, again, bench_of(c, BENCH_NORMAL, "again_us"), 2));
 }
 
+static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n)
+{
+	bench_plot_panel(to, BENCH_PLOT_BARS, BENCH_PLOT_LOG_Y,
+			 "a broadcast to workers who take the mutex again", "",
+			 "us until all have it again, median");
+	for (size_t i = 0; i < n; i++) {
+		bench_plot_group(to, cases[i].name);
+		bench_plot_case(to, 0, &cases[i], "again_us", 1);
+	}
+}
+
 static void report(struct bench_report *rep, const struct bench_case *cases, size_t n,
 		   const bool *judged)
 {
@@ -131,6 +142,7 @@ bool bench_ask_pool(const struct bench_options *opt, struct bench_report *rep)
 	if (!opt->fifo)
 		bench_note(rep, "FIFO: left out, this process may not have SCHED_FIFO");
 	measured = bench_run_rounds(opt, "pool", cases, n, rounds);
+	plot(rep->plot, cases, n);
 	report(rep, cases, n, judged);
 	bench_cases_free(cases, n);
 	return measured;

@@ -4,7 +4,7 @@
  * Orders the batches of work_queue.c and reports them. Called by cmd_bench.c. Throughput is where a
  * strict hand-over costs.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <stdio.h>
 
@@ -64,6 +64,16 @@ static void print_case(const struct bench_report *rep, const struct bench_case *
 			  count(c, BENCH_NATIVE, "double_wakes"));
 }
 
+static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n)
+{
+	bench_plot_panel(to, BENCH_PLOT_BARS, 0, "a bounded queue of 8", "",
+			 "thousand items a second, median");
+	for (size_t i = 0; i < n; i++) {
+		bench_plot_group(to, cases[i].name);
+		bench_plot_case(to, 0, &cases[i], "items_per_s", 1e-3);
+	}
+}
+
 static void report(struct bench_report *rep, const struct bench_case *cases, size_t n)
 {
 	bench_report_cases(rep, cases, n);
@@ -119,6 +129,7 @@ bool bench_ask_queue(const struct bench_options *opt, struct bench_report *rep)
 	if (!opt->fifo)
 		bench_note(rep, "FIFO 20: left out, this process may not have SCHED_FIFO");
 	measured = bench_run_rounds(opt, "queue", cases, n, rounds);
+	plot(rep->plot, cases, n);
 	report(rep, cases, n);
 	bench_cases_free(cases, n);
 	return measured;

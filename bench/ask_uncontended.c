@@ -3,7 +3,7 @@
  * ask_uncontended.c - what does an operation cost that meets nobody? Orders the batches of
  * work_uncontended.c and reports them. Called by cmd_bench.c.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -40,6 +40,16 @@ static void print_table(const struct bench_report *rep, const struct bench_case 
 		bench_say_number(rep, 9, 2, over_glibc(c, BENCH_PRELOAD, ops[op]));
 		bench_say_number(rep, 9, 2, over_glibc(c, BENCH_NATIVE, ops[op]));
 		bench_say(rep, "\n");
+	}
+}
+
+static void plot(struct bench_plot *to, const struct bench_case *c)
+{
+	bench_plot_panel(to, BENCH_PLOT_BARS, 0, "one thread, nobody else", "",
+			 "ns per operation, median");
+	for (size_t op = 1; op < sizeof(ops) / sizeof(ops[0]); op++) {
+		bench_plot_group(to, ops[op]);
+		bench_plot_case(to, 0, c, ops[op], 1);
 	}
 }
 
@@ -96,6 +106,7 @@ bool bench_ask_uncontended(const struct bench_options *opt, struct bench_report 
 	measured = bench_run_rounds(opt, "uncontended", c, 1, rounds);
 	bench_report_cases(rep, c, 1);
 	print_table(rep, c);
+	plot(rep->plot, c);
 	bench_say(rep, "\n");
 	bench_noise(rep, bench_of(c, BENCH_GLIBC, "cas_pair_call"), "the compare-exchange pair");
 	bench_failures(rep, c);

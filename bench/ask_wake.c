@@ -4,7 +4,7 @@
  * signalled with the mutex held and after unlocking it? Orders the batches of work_wake.c and
  * reports them. Called by cmd_bench.c.
  */
-#include "driver.h"
+#include "plot.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -52,6 +52,16 @@ static void print_switches(const struct bench_report *rep, const struct bench_ca
 				    bench_p50(&cases[i], (enum bench_impl)impl, "switches"));
 		}
 		bench_say(rep, "\n");
+	}
+}
+
+static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bench_plot_panel(to, BENCH_PLOT_LATER, BENCH_PLOT_LOG_X, cases[i].name,
+				 "us from the signal until the waiter has the mutex",
+				 "% of wake-ups that took longer");
+		bench_plot_case(to, 0, &cases[i], "wake_ns", 1e-3);
 	}
 }
 
@@ -106,6 +116,7 @@ bool bench_ask_wake(const struct bench_options *opt, struct bench_report *rep)
 	for (size_t i = 0; i < n; i++)
 		bench_table(rep, &cases[i], "wake_ns");
 	print_switches(rep, cases, n);
+	plot(rep->plot, cases, n);
 	bench_say(rep, "\n");
 	bench_noise(rep, bench_of(&cases[ONE_HELD], BENCH_REQUEUE, "wake_ns"),
 		    "bare requeue on one CPU");

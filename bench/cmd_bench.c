@@ -6,6 +6,7 @@
  */
 #include "bench.h"
 #include "driver.h"
+#include "plot.h"
 
 #include <popt.h>
 #include <stdio.h>
@@ -83,6 +84,7 @@ static int ask(struct bench_options *opt, const char *which)
 	struct bench_report rep = {.opt = opt, .root = json_object_new_object()};
 	struct json_object *left_out = json_object_new_array();
 	int asked = 0, answered = 0;
+	bool drawn = true;
 
 	opt->moderate = !which;
 	json_object_object_add(rep.root, "left_out", left_out);
@@ -91,10 +93,13 @@ static int ask(struct bench_options *opt, const char *which)
 		if (which && strcmp(which, questions[i].name) != 0)
 			continue;
 		asked++;
+		rep.plot = opt->plot ? bench_plot_new() : NULL;
 		if (questions[i].ask(opt, &rep))
 			answered++;
 		else
 			json_object_array_add(left_out, json_object_new_string(questions[i].name));
+		drawn &= bench_plot_draw(rep.plot, opt->plot, questions[i].name, !which);
+		bench_plot_free(rep.plot);
 	}
 	if (opt->json && answered)
 		puts(json_object_to_json_string_ext(rep.root, JSON_C_TO_STRING_PRETTY |
@@ -104,7 +109,7 @@ static int ask(struct bench_options *opt, const char *which)
 		      "(ulimit -r) of 95\n",
 		      stderr);
 	json_object_put(rep.root);
-	return answered ? 0 : 2;
+	return answered && drawn ? 0 : 2;
 }
 
 /* The benchmark's name from the command line; "" if it is missing or wrong, NULL for all. */
@@ -130,8 +135,8 @@ static const char *pick_question(poptContext context)
 int cmd_bench(int argc, char **argv)
 {
 	struct bench_options opt = {.cpu = -1};
-	char *waiters = NULL, *hogs = NULL, *threads = NULL, *depths = NULL;
-	int json = 0, code, result = 2;
+	char *waiters = NULL, *hogs = NULL, *threads = NULL, *depths = NULL, *plot = NULL;
+	int json = 0, histogram = 0, code, result = 2;
 	const struct poptOption table[] = {
 	    {"rounds", 0, POPT_ARG_INT, &opt.rounds, 0, "how often all implementations take turns",
 	     "N"},
@@ -147,6 +152,11 @@ int cmd_bench(int argc, char **argv)
 	     "chain: of how many owners (default: 1,4,16,64,256)", "N,..."},
 	    {"ms", 0, POPT_ARG_INT, &opt.ms, 0,
 	     "queue, contended: length of a batch (default: 400)", "MS"},
+	    {"histogram", 0, POPT_ARG_NONE, &histogram, 0,
+	     "also how the samples lie, with p50 to p99.9 and max of each series", NULL},
+	    {"plot", 0, POPT_ARG_STRING, &plot, 0,
+	     "draw a picture by gnuplot (all: one a benchmark, named FILE-BENCHMARK)",
+	     "FILE.svg|png"},
 	    {"json", 0, POPT_ARG_NONE, &json, 0, "everything as one JSON document", NULL},
 	    POPT_AUTOHELP POPT_TABLEEND};
 	poptContext context;
@@ -159,6 +169,8 @@ int cmd_bench(int argc, char **argv)
 			       "pool|engine|chain|checker|all");
 	code = poptGetNextOpt(context);
 	opt.json = json;
+	opt.histogram = histogram;
+	opt.plot = plot;
 	opt.waiters_chosen = waiters != NULL;
 	if (code < -1) {
 		fprintf(stderr, "rqpi bench: %s: %s\n", poptBadOption(context, 0),
@@ -169,7 +181,8 @@ int cmd_bench(int argc, char **argv)
 		   parse_list("depth", depths ? depths : "1,4,16,64,256", 1, 500, &opt.depths) &&
 		   parse_list("hog", hogs ? hogs : "5,20,50", 2, 200, &opt.hogs)) {
 		which = pick_question(context);
-		if ((!which || *which) && bench_pick_cpus(&opt) && bench_find_programs(&opt)) {
+		if ((!which || *which) && (!plot || bench_plot_usable(plot, !which)) &&
+		    bench_pick_cpus(&opt) && bench_find_programs(&opt)) {
 			opt.fifo = bench_may_use_fifo();
 			result = ask(&opt, which);
 		}
@@ -178,6 +191,7 @@ int cmd_bench(int argc, char **argv)
 	free(hogs);
 	free(threads);
 	free(depths);
+	free(plot);
 	poptFreeContext(context);
 	return result;
 }

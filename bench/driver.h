@@ -48,6 +48,8 @@ struct bench_options {
 	int ms;		     /* queue, contended: length of a batch */
 	struct bench_list waiters, hogs, threads, depths;
 	bool waiters_chosen;
+	const char *plot; /* a file, or NULL */
+	bool histogram;
 	bool json, moderate; /* moderate: one of several benchmarks, each is to be short */
 	bool fifo;	     /* the right to SCHED_FIFO is there */
 	char worker[4096], preload[4096], musl[4096];
@@ -138,6 +140,7 @@ struct bench_report {
 	const struct bench_options *opt;
 	struct json_object *root;		     /* the whole document */
 	struct json_object *bench, *targets, *notes; /* of the benchmark that is being reported */
+	struct bench_plot *plot;		     /* NULL: no picture is wanted */
 	int judged, met, close;			     /* targets, so far */
 };
 
@@ -161,6 +164,9 @@ void bench_slower(struct bench_report *rep, const struct bench_case *c, enum ben
 struct json_object *bench_json_figure(double value);
 /* bench_say_number() - "-" for what was not measured. */
 void bench_say_number(const struct bench_report *rep, int width, int decimals, double value);
+
+/* histogram.c */
+void bench_histogram(const struct bench_report *rep, const struct bench_case *c);
 
 /* targets.c */
 struct bench_figure {

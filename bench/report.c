@@ -154,6 +154,8 @@ void bench_report_cases(struct bench_report *rep, const struct bench_case *cases
 		json_object_array_add(array, object);
 	}
 	json_object_object_add(rep->bench, "cases", array);
+	for (size_t i = 0; rep->opt->histogram && i < n; i++)
+		bench_histogram(rep, &cases[i]);
 }
 
 void bench_failures(struct bench_report *rep, const struct bench_case *c)
@@ -203,6 +205,8 @@ void bench_noise(struct bench_report *rep, const struct bench_series *floor, con
 	if (!isfinite(spread))
 		return;
 	json_object_object_add(rep->bench, "floor_spread", bench_json_figure(spread));
+	json_object_object_add(rep->bench, "too_noisy",
+			       json_object_new_boolean(spread > NOISE_LIMIT));
 	bench_say(rep,
 		  "  noise: the medians of %s lie %.0f %% apart (p10 to p90 over the rounds)\n",
 		  what, spread * 100);
