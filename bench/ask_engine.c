@@ -93,8 +93,8 @@ static void print_case(const struct bench_report *rep, const struct bench_case *
 static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n)
 {
 	for (size_t line = 0; line < COUNT(crowd); line++) {
-		bench_plot_panel(to, BENCH_PLOT_LINES, BENCH_PLOT_LOG_X, crowd[line].what,
-				 "waiters that one call requeues", "ns a waiter");
+		bench_plot_panel(to, BENCH_PLOT_LINES, BENCH_PLOT_LOG_X | BENCH_PLOT_LOG_Y,
+				 crowd[line].what, "waiters that one call requeues", "ns a waiter");
 		for (size_t i = CROWD_1; i <= CROWD_10000; i++)
 			bench_plot_case(to, kinds[i].waiters, &cases[i], crowd[line].series, 1);
 	}
@@ -110,7 +110,7 @@ static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n
 		for (size_t line = 0; line < COUNT(hands); line++) {
 			char name[64];
 
-			snprintf(name, sizeof(name), "%s, %s", hands[line].what,
+			snprintf(name, sizeof(name), "%s, %s", line ? "condvar" : "lock",
 				 kinds[i].cross ? "two CPUs" : "one CPU");
 			bench_plot_group(to, name);
 			bench_plot_case(to, 0, &cases[i], hands[line].series, 1);

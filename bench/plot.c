@@ -21,8 +21,8 @@ enum {
 	GROUPS = 16,
 	POINTS = 16,
 	LATER_POINTS = 120, /* of a curve: more makes the file large, and no eye sees them */
-	WIDTH = 520,
-	HEIGHT = 400,
+	WIDTH = 560,
+	HEIGHT = 360,
 	TITLE_HEIGHT = 40
 };
 
@@ -260,8 +260,11 @@ static void write_data(FILE *script, const struct panel *panel, size_t at)
 			const struct point *p = &curve->point[i];
 			double x = p->x;
 
+			/* Side by side, so that a bar from p10 to p90 does not hide another. */
 			if (panel->kind == BENCH_PLOT_BARS)
 				x += (nth - (curves - 1) / 2.0) * width;
+			else if (panel->kind == BENCH_PLOT_LINES && panel->logs & BENCH_PLOT_LOG_X)
+				x *= 1 + 0.025 * (nth - (curves - 1) / 2.0);
 			fprintf(script, "%.6g %.6g %.6g %.6g\n", x, p->y, p->low, p->high);
 		}
 		fputs("EOD\n", script);
@@ -269,9 +272,83 @@ static void write_data(FILE *script, const struct panel *panel, size_t at)
 	}
 }
 
+/* The power of ten that the smallest share of a panel lies above. */
+static double least_share(const struct panel *panel)
+{
+	double least = 1;
+
+	for (int impl = 0; impl < BENCH_IMPLS; impl++) {
+		const struct curve *curve = &panel->curve[impl];
+
+		while (curve->n && least > 0.01 && curve->point[curve->n - 1].y < least)
+			least /= 10;
+	}
+	return least;
+}
+
+/* A little more than what is there: left to itself gnuplot goes on to the next power of ten. */
+static void write_range(FILE *script, const struct panel *panel)
+{
+	double low = INFINITY, high = -INFINITY;
+	bool lines = panel->kind == BENCH_PLOT_LINES, first = true;
+
+	for (int impl = 0; impl < BENCH_IMPLS; impl++) {
+		const struct curve *curve = &panel->curve[impl];
+
+		for (size_t i = 0; i < curve->n; i++) {
+			low = fmin(low, curve->point[i].x);
+			high = fmax(high, curve->point[i].x);
+		}
+	}
+	if (panel->logs & BENCH_PLOT_LOG_X)
+		fprintf(script, "set xrange [%.6g:%.6g]\n", low / 1.3, high * 1.3);
+	else
+		fprintf(script, "set xrange [%.6g:%.6g]\n", low - (high - low) / 20 - 0.1,
+			high + (high - low) / 20 + 0.1);
+	if (!lines)
+		return;
+	/* A mark at each number that was measured, and no others. */
+	fputs("set xtics (", script);
+	for (int impl = 0; impl < BENCH_IMPLS; impl++) {
+		for (size_t i = 0; i < panel->curve[impl].n; i++, first = false)
+			fprintf(script, "%s%.6g", first ? "" : ", ", panel->curve[impl].point[i].x);
+	}
+	fputs(")\n", script);
+}
+
+/* Names of groups: few of them are broken at their commas, many are turned. */
+static void write_groups(FILE *script, const struct panel *panel)
+{
+	bool many = panel->groups > 5;
+	int lines = 1;
+
+	fprintf(script, "set xrange [-0.6:%zu.6]\nset xtics font ',10' %s (", panel->groups - 1,
+		many ? "rotate by 40 right" : "norotate center");
+	for (size_t i = 0; i < panel->groups; i++) {
+		int own = 1;
+
+		fprintf(script, "%s\"", i ? ", " : "");
+		for (const char *at = panel->group[i]; *at; at++) {
+			if (many || *at != ',' || at[1] != ' ') {
+				fputc(*at, script);
+				continue;
+			}
+			fputs(",\\n", script);
+			at++;
+			own++;
+		}
+		fprintf(script, "\" %zu", i);
+		lines = own > lines ? own : lines;
+	}
+	fputs(")\n", script);
+	if (!many)
+		fprintf(script, "set bmargin %d\n", lines + 2);
+}
+
 static void write_axes(FILE *script, const struct panel *panel)
 {
-	fputs("unset logscale\nset xtics autofreq norotate\nset ytics autofreq\n"
+	fputs("unset logscale\nunset bmargin\nset xtics autofreq norotate font ',11'\nset ytics "
+	      "autofreq\n"
 	      "set autoscale\nset format x '%g'\nset format y '%g'\n",
 	      script);
 	fprintf(script, "set title \"%s\"\nset xlabel \"%s\"\nset ylabel \"%s\"\n", panel->title,
@@ -283,26 +360,14 @@ static void write_axes(FILE *script, const struct panel *panel)
 	else
 		fputs("set yrange [0:*]\n", script);
 	if (panel->kind == BENCH_PLOT_LATER)
-		fputs("set logscale y\nset yrange [0.01:100]\n"
-		      "set ytics ('100' 100, '50' 50, '10' 10, '1' 1, '0.1' 0.1, '0.01' 0.01)\n",
-		      script);
-	if (panel->kind == BENCH_PLOT_BARS) {
-		fprintf(script, "set xrange [-0.6:%zu.6]\nset xtics %s (", panel->groups - 1,
-			panel->groups > 4 ? "rotate by 20 right" : "norotate");
-		for (size_t i = 0; i < panel->groups; i++)
-			fprintf(script, "%s\"%s\" %zu", i ? ", " : "", panel->group[i], i);
-		fputs(")\n", script);
-	}
-	if (panel->kind == BENCH_PLOT_LINES) {
-		/* A mark at each number that was measured, and no others. */
-		fputs("set xtics (", script);
-		for (int impl = 0, first = 1; impl < BENCH_IMPLS; impl++) {
-			for (size_t i = 0; i < panel->curve[impl].n; i++, first = 0)
-				fprintf(script, "%s%.6g", first ? "" : ", ",
-					panel->curve[impl].point[i].x);
-		}
-		fputs(")\nset offsets graph 0.05, graph 0.05, 0, 0\n", script);
-	}
+		fprintf(script,
+			"set logscale y\nset yrange [%g:100]\nset ytics ('100' 100, '50' 50, "
+			"'10' 10, '1' 1, '0.1' 0.1, '0.01' 0.01)\n",
+			least_share(panel));
+	if (panel->kind == BENCH_PLOT_BARS)
+		write_groups(script, panel);
+	else
+		write_range(script, panel);
 }
 
 static void write_panel(FILE *script, const struct panel *panel, size_t at)
@@ -328,7 +393,8 @@ static void write_panel(FILE *script, const struct panel *panel, size_t at)
 		else if (panel->kind == BENCH_PLOT_LINES)
 			fprintf(script,
 				"using 1:2 with linespoints %s pt %d ps 0.7 title '%s', "
-				"$d%zu_%d using 1:2:3:4 with yerrorbars lc rgb '%s' pt 0 notitle",
+				"$d%zu_%d using 1:3:(0):($4-$3) with vectors nohead lc rgb '%s' "
+				"notitle",
 				look, looks[impl].mark, bench_impl_name[impl], at, impl,
 				looks[impl].colour);
 		else
@@ -338,14 +404,14 @@ static void write_panel(FILE *script, const struct panel *panel, size_t at)
 			fprintf(script, " title '%s'", bench_impl_name[impl]);
 		comma = ",";
 	}
-	fputs("\nset offsets 0, 0, 0, 0\n", script);
+	fputs("\n", script);
 }
 
 static void write_script(FILE *script, const struct bench_plot *plot, const char *name,
 			 const char *question)
 {
 	size_t columns = plot->panels > 1 ? 2 : 1, rows = (plot->panels + columns - 1) / columns;
-	bool wide = plot->panels == 1 && plot->panel[0].groups > 4;
+	bool wide = plot->panels == 1 && plot->panel[0].groups > 3;
 
 	fprintf(script,
 		"set terminal %s size %zu,%zu font 'sans,11' noenhanced background '#ffffff'%s\n",
@@ -353,7 +419,7 @@ static void write_script(FILE *script, const struct bench_plot *plot, const char
 		rows * HEIGHT + TITLE_HEIGHT, ends_in(name, ".svg") ? " dynamic" : "");
 	fprintf(script,
 		"set output \"%s\"\n"
-		"set key outside bottom center horizontal samplen 2\n"
+		"set key outside right top vertical Left reverse samplen 2\n"
 		"set grid lc rgb '#dddddd'\nset border 3\nset tics nomirror\n",
 		name);
 	for (size_t i = 0; i < plot->panels; i++)
