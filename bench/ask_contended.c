@@ -23,7 +23,6 @@ static const struct {
 static const enum bench_impl shown[] = {BENCH_NORMAL,	BENCH_GLIBC,	BENCH_MUSL,
 					BENCH_REQUEUE,	BENCH_NATIVE,	BENCH_PRELOAD,
 					BENCH_FORCE_PI, BENCH_ON_ENGINE};
-static const enum bench_impl ours[] = {BENCH_NATIVE, BENCH_PRELOAD, BENCH_FORCE_PI};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -64,16 +63,18 @@ static void print_case(const struct bench_report *rep, const struct bench_case *
 	}
 }
 
-static void judge(struct bench_report *rep, const struct bench_case *c, enum bench_impl impl)
+/* What is asked of the preload that nobody of the program's threads has asked for. */
+static void judge(struct bench_report *rep, const struct bench_case *c)
 {
+	const struct bench_series *own = takes(c, BENCH_FORCE_PI);
 	char what[2][96];
 
-	if (!c->cell[impl].runs || (impl == BENCH_FORCE_PI && !bench_forced(c)))
+	if (!own)
 		return;
 	snprintf(what[0], sizeof(what[0]), "%s / normal", c->name);
 	snprintf(what[1], sizeof(what[1]), "%s / glibc", c->name);
-	bench_target(rep, impl, bench_share(what[0], takes(c, impl), takes(c, BENCH_NORMAL), 0.5));
-	bench_target(rep, impl, bench_share(what[1], takes(c, impl), takes(c, BENCH_GLIBC), 3));
+	bench_target(rep, BENCH_FORCE_PI, bench_share(what[0], own, takes(c, BENCH_NORMAL), 0.5));
+	bench_target(rep, BENCH_FORCE_PI, bench_share(what[1], own, takes(c, BENCH_GLIBC), 3));
 }
 
 static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n,
@@ -117,11 +118,9 @@ static void report(struct bench_report *rep, const struct bench_case *cases, siz
 	if (cases[0].cell[BENCH_FORCE_PI].runs && !bench_forced(&cases[0]))
 		bench_note(rep, "force-pi: not in effect: the preload left a normal mutex as it "
 				"was, though RQPI_FORCE_PI=1 was set");
-	for (size_t k = 0; k < COUNT(ours); k++) {
-		for (size_t i = 0; i < n; i++) {
-			if (threads[i] > 1)
-				judge(rep, &cases[i], ours[k]);
-		}
+	for (size_t i = 0; i < n; i++) {
+		if (threads[i] > 1)
+			judge(rep, &cases[i]);
 	}
 	bench_targets_end(rep);
 }

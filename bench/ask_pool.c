@@ -23,7 +23,6 @@ static const struct {
 static const enum bench_impl shown[] = {BENCH_NORMAL,	BENCH_GLIBC,	BENCH_MUSL,
 					BENCH_REQUEUE,	BENCH_NATIVE,	BENCH_PRELOAD,
 					BENCH_FORCE_PI, BENCH_ON_ENGINE};
-static const enum bench_impl ours[] = {BENCH_NATIVE, BENCH_PRELOAD, BENCH_FORCE_PI};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -57,22 +56,19 @@ static void print_case(const struct bench_report *rep, const struct bench_case *
 	}
 }
 
-static void judge(struct bench_report *rep, const struct bench_case *c, enum bench_impl impl)
+static void judge(struct bench_report *rep, const struct bench_case *c)
 {
-	const struct bench_series *again = bench_of(c, impl, "again_us");
-	char what[96];
+	static const enum bench_impl before[] = {BENCH_GLIBC, BENCH_NORMAL};
+	const struct bench_series *again = bench_of(c, BENCH_FORCE_PI, "again_us");
 
-	if (!c->cell[impl].runs || (impl == BENCH_FORCE_PI && !bench_forced(c)))
-		return;
-	snprintf(what, sizeof(what), "%s / glibc", c->name);
-	bench_target(rep, impl,
-		     bench_quotient(what, again, bench_of(c, BENCH_GLIBC, "again_us"), 2));
-	if (impl != BENCH_FORCE_PI)
-		return;
-	/* Its program had a normal mutex before. */
-	snprintf(what, sizeof(what), "%s / normal", c->name);
-	bench_target(rep, impl,
-		     bench_quotient(what, again, bench_of(c, BENCH_NORMAL, "again_us"), 2));
+	/* A PI mutex as glibc's, and what the program had: a normal one. */
+	for (size_t i = 0; again && i < COUNT(before); i++) {
+		char what[96];
+
+		snprintf(what, sizeof(what), "%s / %s", c->name, bench_impl_name[before[i]]);
+		bench_target(rep, BENCH_FORCE_PI,
+			     bench_quotient(what, again, bench_of(c, before[i], "again_us"), 2));
+	}
 }
 
 static void plot(struct bench_plot *to, const struct bench_case *cases, size_t n)
@@ -102,11 +98,9 @@ static void report(struct bench_report *rep, const struct bench_case *cases, siz
 	if (cases[0].cell[BENCH_FORCE_PI].runs && !bench_forced(&cases[0]))
 		bench_note(rep, "force-pi: not in effect: the preload left a normal mutex as it "
 				"was, though RQPI_FORCE_PI=1 was set");
-	for (size_t k = 0; k < COUNT(ours); k++) {
-		for (size_t i = 0; i < n; i++) {
-			if (judged[i])
-				judge(rep, &cases[i], ours[k]);
-		}
+	for (size_t i = 0; i < n; i++) {
+		if (judged[i])
+			judge(rep, &cases[i]);
 	}
 	bench_targets_end(rep);
 }

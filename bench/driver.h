@@ -52,8 +52,8 @@ struct bench_options {
 	bool histogram;
 	bool json, moderate; /* moderate: one of several benchmarks, each is to be short */
 	bool fifo;	     /* the right to SCHED_FIFO is there */
-	char worker[4096], preload[4096], musl[4096];
-	bool have_preload, have_musl;
+	char worker[4096], preload[4096], preload_mutex[4096], musl[4096];
+	bool have_preload, have_preload_mutex, have_musl;
 };
 
 /* Samples of one name. A round without any (the batch failed) has NAN in round_median. */

@@ -70,6 +70,15 @@ bool bench_find_programs(struct bench_options *opt)
 
 	opt->have_musl = bench_find(opt->musl, sizeof(opt->musl), "RQPI_BENCH_MUSL", "bench",
 				    "rqpi-bench-musl");
+	static const char *const preload_mutexes[] = {
+	    "../../src/librqpi-preload-mutex.so",
+	    "../" BENCH_LIBDIR "/rqpi/librqpi-preload-mutex.so",
+	    BENCH_PREFIX "/" BENCH_LIBDIR "/rqpi/librqpi-preload-mutex.so",
+	};
+
+	opt->have_preload_mutex = find_file(opt->preload_mutex, sizeof(opt->preload_mutex), R_OK,
+					    "RQPI_PRELOAD_MUTEX", preload_mutexes,
+					    sizeof(preload_mutexes) / sizeof(preload_mutexes[0]));
 	opt->have_preload = find_file(opt->preload, sizeof(opt->preload), R_OK, "RQPI_PRELOAD",
 				      preloads, sizeof(preloads) / sizeof(preloads[0]));
 	if (bench_find(opt->worker, sizeof(opt->worker), "RQPI_BENCH_WORKER", "bench",
@@ -82,8 +91,10 @@ bool bench_find_programs(struct bench_options *opt)
 
 bool bench_can_run(const struct bench_options *opt, enum bench_impl impl)
 {
-	if (impl == BENCH_PRELOAD || impl == BENCH_FORCE_PI)
+	if (impl == BENCH_PRELOAD)
 		return opt->have_preload;
+	if (impl == BENCH_FORCE_PI)
+		return opt->have_preload_mutex;
 	return impl != BENCH_MUSL || opt->have_musl;
 }
 
@@ -91,7 +102,8 @@ bool bench_can_run(const struct bench_options *opt, enum bench_impl impl)
 static bool decides(const char *setting)
 {
 	static const char *const names[] = {
-	    "LD_PRELOAD=", "RQPI_FORCE_PI=", "RQPI_PRELOAD_OFF=", "RQPI_BACKEND="};
+	    "LD_PRELOAD=", "RQPI_FORCE_PI=", "RQPI_FORCE_PI_EXCEPT=", "RQPI_PRELOAD_OFF=",
+	    "RQPI_BACKEND="};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strncmp(setting, names[i], strlen(names[i])))
@@ -116,19 +128,13 @@ static char **make_environment(const struct bench_options *opt, enum bench_impl 
 		if (!decides(environ[i]))
 			env[kept++] = environ[i];
 	}
-	if (impl == BENCH_PRELOAD) {
-		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", opt->preload);
+	if (impl == BENCH_PRELOAD || impl == BENCH_FORCE_PI) {
+		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s",
+			 impl == BENCH_PRELOAD ? opt->preload : opt->preload_mutex);
 		env[kept++] = preload;
 	}
-	if (impl == BENCH_FORCE_PI) {
-		const char *slash = strrchr(opt->preload, '/');
-
-		/* The one with the mutex functions lies beside the other. */
-		snprintf(preload, sizeof(preload), "LD_PRELOAD=%.*s/librqpi-preload-mutex.so",
-			 (int)(slash ? slash - opt->preload : 0), opt->preload);
-		env[kept++] = preload;
+	if (impl == BENCH_FORCE_PI)
 		env[kept++] = force;
-	}
 	if (impl == BENCH_ON_ENGINE)
 		env[kept++] = engine;
 	return env;
