@@ -206,6 +206,9 @@ SHIM_API int shim_mutex_timedlock(pthread_mutex_t *m, const struct timespec *at)
 
 SHIM_API int shim_mutex_clocklock(pthread_mutex_t *m, clockid_t clock, const struct timespec *at)
 {
+	/* libc looks at the clock before it looks at the mutex. */
+	if (rqb_unlikely(clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC))
+		return EINVAL;
 	return shim_clocklock_for(m, clock, at, __builtin_return_address(0));
 }
 
