@@ -138,7 +138,9 @@ static bool decide(pthread_mutex_t *m, const void *caller, bool new)
 		if (kind & SHIM_KIND_DECIDED)
 			return (kind & (SHIM_KIND_INHERIT | SHIM_KIND_ROBUST)) == SHIM_KIND_INHERIT;
 		why = is_excepted(m, caller) ? SHIM_LEFT_EXCEPTED : reason(m, kind, new);
-		now = why == SHIM_LEFT_NOT ? kind | SHIM_KIND_INHERIT : kind;
+		now = kind;
+		if (why == SHIM_LEFT_NOT && !(kind & SHIM_KIND_INHERIT))
+			now |= SHIM_KIND_INHERIT | SHIM_KIND_MADE;
 	} while (why != SHIM_LEFT_UNKNOWN && !settle(m, kind, now));
 	if (why != SHIM_LEFT_NOT)
 		tell_left(why, caller);
@@ -170,6 +172,8 @@ int shim_unlock_of_another(pthread_mutex_t *m)
 	uint32_t *word = shim_mutex_word(m);
 	uint32_t seen = rqb_load(word);
 
+	if (!(shim_mutex_kind(m) & SHIM_KIND_MADE))
+		return EPERM;
 	if (seen == 0)
 		return 0; /* as libc: nothing to unlock, no complaint */
 	if (!(seen & RQB_WORD_WAITERS)) {
@@ -204,16 +208,16 @@ void shim_tell_stuck(pthread_mutex_t *m, int err)
 
 /* ---- start ---- */
 
-/* Does glibc mask our bit out, in every function that looks at the kind? */
+/* Does glibc mask our bits out, in every function that looks at the kind? */
 const char *shim_prove_marks(void)
 {
 	static const struct timespec past = {1, 0};
 	static const char *const no =
-	    "this C library uses a bit of pthread_mutex_t that should be free";
+	    "this C library uses bits of pthread_mutex_t that should be free";
 	pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
 	bool ok;
 
-	m.__data.__kind = SHIM_KIND_DECIDED;
+	m.__data.__kind = SHIM_KIND_DECIDED | SHIM_KIND_MADE;
 	ok = shim_real.lock(&m) == 0 && m.__data.__lock == 1 && shim_real.trylock(&m) == EBUSY &&
 	     shim_real.clocklock(&m, CLOCK_REALTIME, &past) == ETIMEDOUT &&
 	     shim_real.unlock(&m) == 0 && m.__data.__lock == 0 && shim_real.trylock(&m) == 0 &&

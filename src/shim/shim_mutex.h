@@ -28,6 +28,11 @@
  * and for its life. With INHERIT: its lock and unlock are ours. Without: it is libc's for good.
  */
 #define SHIM_KIND_DECIDED 0x400
+/*
+ * Ours likewise, with INHERIT: it is PI by our wish, not by the program's. Who has asked for a PI
+ * mutex gets what libc's do to an unlock by somebody else: EPERM.
+ */
+#define SHIM_KIND_MADE 0x800
 
 /* __owner of a robust mutex */
 #define SHIM_INCONSISTENT   INT_MAX
