@@ -32,6 +32,7 @@
 #include "src/shim/shim_mutex.h"
 
 struct shim_force_counts shim_force_counts;
+uint32_t shim_stuck_seq;
 
 static const char *except; /* RQPI_FORCE_PI_EXCEPT: patterns, separated by colons; NULL: none */
 
@@ -180,7 +181,8 @@ int shim_unlock_of_another(pthread_mutex_t *m)
 		m->__data.__owner = 0;
 		m->__data.__nusers--;
 		if (rqb_cas(word, seen, 0)) {
-			rqu_sys_wake(word, 1, shim_mutex_shared(m));
+			rqb_add(&shim_stuck_seq, 1);
+			rqu_sys_wake(&shim_stuck_seq, INT_MAX, false);
 			rqb_count(&shim_force_counts.unlocked_by_others);
 			return 0;
 		}
@@ -200,6 +202,10 @@ void shim_tell_stuck(pthread_mutex_t *m, int err)
 
 	if (err == ESRCH)
 		shim_say("deadlock: a thread wants a mutex whose owner has exited", NULL);
+	else if (err == EPERM)
+		shim_say("deadlock: a thread wants a mutex that another thread held when this "
+			 "process was forked",
+			 NULL);
 	else if (self)
 		rqb_count(&shim_force_counts.locked_twice);
 	else

@@ -82,28 +82,35 @@ static int own(pthread_mutex_t *m)
 	return 0;
 }
 
+/* A lock of the kernel's that ended so will not end better by itself. */
+static bool is_stuck(int err)
+{
+	return err == EDEADLK || err == ESRCH || err == EPERM;
+}
+
 /*
- * It is the caller's already, or the kernel says that it will never be (its owner is dead, or waits
- * for the caller). libc would sleep for good; a mutex that somebody else unlocks, or a circle that
- * a timeout opens, is noticed here.
+ * It is the caller's already, or the kernel says that it will never be: its owner is dead, waits
+ * for the caller, or is the parent's after a fork. libc would sleep for good; a mutex that somebody
+ * else unlocks, or a circle that a timeout opens, is noticed here. The sleep is not on the mutex's
+ * word: the kernel serves nobody there while one sleeps who is not in for inheritance (EINVAL).
  */
 static int lock_stuck(pthread_mutex_t *m, int why, const struct rqu_deadline *dl)
 {
-	uint32_t *word = shim_mutex_word(m);
-	int err = why;
+	int err;
 
 	shim_tell_stuck(m, why);
-	do {
+	for (;;) {
 		struct rqu_deadline slice = rqu_deadline_in(STUCK_MS);
+		uint32_t seen = rqb_load_acq(&shim_stuck_seq);
 
+		err = shim_mutex_owned(m) ? EDEADLK : shim_lock_word(m, dl);
+		if (!is_stuck(err))
+			return err ? err : own(m);
 		if (dl && rqu_deadline_within(dl, 0))
 			return ETIMEDOUT;
-		rqu_sys_wait(word, rqb_load(word), shim_mutex_shared(m),
+		rqu_sys_wait(&shim_stuck_seq, seen, false,
 			     dl && rqu_deadline_within(dl, STUCK_MS) ? dl : &slice);
-		if (!shim_mutex_owned(m))
-			err = shim_lock_word(m, dl);
-	} while (err == EDEADLK || err == ESRCH);
-	return err ? err : own(m);
+	}
 }
 
 static int lock_again(pthread_mutex_t *m, const struct rqu_deadline *dl)
@@ -130,7 +137,7 @@ static int lock_slow(pthread_mutex_t *m, const struct rqu_deadline *dl, const vo
 	shim_watch_end(&watch, err);
 	if (rqb_likely(!err))
 		return own(m);
-	if ((err == EDEADLK && !is_errorcheck(m)) || err == ESRCH)
+	if (is_stuck(err) && !(err == EDEADLK && is_errorcheck(m)))
 		return lock_stuck(m, err, dl);
 	return err;
 }

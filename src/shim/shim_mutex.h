@@ -90,6 +90,8 @@ bool shim_decide_new(pthread_mutex_t *m, const void *caller);
 
 /* The caller unlocks @m, which somebody else owns and which was made PI by us. 0 or EPERM. */
 int shim_unlock_of_another(pthread_mutex_t *m);
+/* Stepped by it; who is stuck sleeps there (shim_lock.c). */
+extern uint32_t shim_stuck_seq;
 /* It cannot be locked any more, @err says why: until @dl, or for ever, or until it can again. */
 void shim_tell_stuck(pthread_mutex_t *m, int err);
 

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* ordinary_main.c - how the test programs in C begin; see ordinary.h. */
+#include "ordinary.h"
+
+#include <unistd.h>
+
+#define WATCHDOG_S 100
+
+void what_is_under_this_program_is_what_was_meant(void **state)
+{
+	const char *wrong = ord_wrong_under();
+
+	(void)state;
+	if (wrong)
+		fail_msg("%s", wrong);
+}
+
+void ord_begin(int argc, char **argv)
+{
+	alarm(WATCHDOG_S);
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+}
