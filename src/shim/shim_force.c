@@ -121,9 +121,11 @@ static enum shim_left reason(const pthread_mutex_t *m, int kind, bool new)
 		return SHIM_LEFT_UNKNOWN;
 	if (kind & SHIM_KIND_PROTECT)
 		return SHIM_LEFT_PROTECT;
+	if (kind & SHIM_KIND_INHERIT)
+		return SHIM_LEFT_NOT; /* it is already, and works as libc's for whoever made it */
 	if (!new && (kind & (SHIM_KIND_SHARED | SHIM_KIND_ROBUST)))
 		return SHIM_LEFT_ELSEWHERE;
-	if (!(kind & SHIM_KIND_INHERIT) && m->__data.__lock != 0)
+	if (m->__data.__lock != 0)
 		return SHIM_LEFT_LOCKED;
 	return SHIM_LEFT_NOT;
 }
@@ -237,12 +239,16 @@ const char *shim_prove_marks(void)
 static const char *start(void)
 {
 	const char *force = getenv("RQPI_FORCE_PI");
+	const char *why_not;
 
-	shim_forcing = force && strcmp(force, "1") == 0;
 	except = getenv("RQPI_FORCE_PI_EXCEPT");
 	if (except && !*except)
 		except = NULL;
-	return shim_forcing ? shim_prove_marks() : NULL;
+	if (!force || strcmp(force, "1") != 0)
+		return NULL;
+	why_not = shim_prove_marks();
+	shim_forcing = !why_not;
+	return why_not;
 }
 
 const char *(*const shim_start_more)(void) = start;
