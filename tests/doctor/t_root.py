@@ -452,6 +452,8 @@ def as_a_whole(rqpi, top):
     yield "a_priority_that_is_none_is_named", code == 2 and "100" in err
     code, _, err = run(rqpi, root, "ls")
     yield "a_root_and_a_program_exclude_each_other", code == 2 and "ls" in err
+    code, out, _ = run(rqpi, root, "--help")
+    yield "help_names_the_options", code == 0 and "--no-experiments" in out and "[CMD]" in out
     code, _, err = run(rqpi, root, "--wobble")
     yield "an_unknown_option_is_named", code == 2 and "--wobble" in err
 
