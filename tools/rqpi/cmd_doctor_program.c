@@ -181,7 +181,7 @@ static void read_dynamic(struct program *p, Elf *elf, Elf_Scn *section, const GE
 			return;
 		if (entry.d_tag != DT_NEEDED || p->needed_count == NEEDED_MAX)
 			continue;
-		name = elf_strptr(elf, header->sh_link, entry.d_un.d_val);
+		name = elf_strptr(elf, header->sh_link, (size_t)entry.d_un.d_val);
 		if (name)
 			snprintf(p->needed[p->needed_count++], sizeof(p->needed[0]), "%s", name);
 	}
