@@ -82,11 +82,14 @@ packages() { # the packages that were built, without those of debugging symbols
 	find "$place" -maxdepth 1 -name "*_$arch.deb" ! -name '*-dbgsym_*' | sort
 }
 
-# From a copy: what is built in the source tree would be packed, and what is packed left there.
+# Source and binary packages, from a copy: what was built in the tree would be packed as well.
 build_package() {
+	local version
+	version=$(sed -n '1s/^rqpi (\(.*\)-.*/\1/p' debian/changelog)
 	mkdir "$place/rqpi" &&
 		scripts/tree.py all | tar -c --verbatim-files-from -T - | tar -x -C "$place/rqpi" &&
-		(cd "$place/rqpi" && limited dpkg-buildpackage -us -uc -b)
+		tar -c -z -C "$place" --exclude=rqpi/debian -f "$place/rqpi_$version.orig.tar.gz" rqpi &&
+		(cd "$place/rqpi" && limited dpkg-buildpackage -us -uc)
 }
 
 # `man NAME` finds a page for every function that a library of ours exports.
