@@ -107,15 +107,15 @@ def judge(result, place, watcher, ended):
         against.append(ended)
     elif not place.checks:
         against.append("nothing was looked at")
-    total, active, without = watcher.seen()
+    active, short, without = watcher.seen()
     if result["mode"] == "libc":
         if active:
             against.append("the control ran under the preload")
         return against
     if without:
-        against.append("ran without the preload: " + ", ".join(without))
+        against.append("the preload was not at work in " + ", ".join(without))
     elif not active:
-        against.append(f"the preload was at work in none of {total} processes that were seen")
+        against.append(f"no process was seen long enough, of {short}")
     if place.stepped_aside():
         against.append(place.stepped_aside())
     if result["program"] in MUST_REQUEUE[result["mode"]] and not watcher.asleep()["requeue_pi"]:
@@ -152,12 +152,12 @@ def run_once(bench, name, mode, extra_env=None, front=None):
             result["why"] = str(why)
             return result
         against = judge(result, place, watcher, ended)
-        total, active, without = watcher.seen()
+        active, short, without = watcher.seen()
         if mode == "force-pi" and name in FORCE_OPTIONS:
             result["note"] = FORCE_OPTIONS[name][1]
         result.update(
-            seconds=round(time.monotonic() - began, 1), figure=place.figure, processes=total,
-            active=active, without=without, asleep=watcher.asleep(), forced=watcher.forced(),
+            seconds=round(time.monotonic() - began, 1), figure=place.figure, active=active,
+            short=short, without=without, asleep=watcher.asleep(), forced=watcher.forced(),
             remarks=place.remarks(),
             checks=[what for what, good in place.checks if good], why="; ".join(against),
             result="failed" if against else "passed")
@@ -213,10 +213,10 @@ def command_self_test(bench, options):
          lambda: run_once(broken, "pulseaudio-sox", "default"), "was not back"),
         ("a preload that is switched off is found out",
          lambda: run_once(bench, "stress-ng-sem", "default", {"RQPI_PRELOAD_OFF": "1"}),
-         "at work in none"),
+         "the preload was not at work in stress-ng"),
         ("a program without the preload is found out",
          lambda: run_once(bench, "stress-ng-sem", "default", front=[]),
-         "ran without the preload: stress-ng"),
+         "the preload was not at work in stress-ng"),
         ("a program whose mutexes cannot be PI fails, and is told so",
          lambda: run_once(bench, "ptsematest", "force-pi", front=bench.front("force-pi")),
          "unlocked by a thread that does not own it"),

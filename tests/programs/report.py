@@ -14,10 +14,11 @@ def figure(result):
 
 
 def preload_seen(result):
-    """In how many of the processes that were seen the preload was at work."""
-    if result["mode"] == "libc" or "processes" not in result:
+    """In how many processes the preload was seen at work."""
+    if result["mode"] == "libc" or "active" not in result:
         return ""
-    return f"{result['active']} of {result['processes']}"
+    short = f", {result['short']} too short to tell" if result["short"] else ""
+    return f"{result['active']}{short}"
 
 
 def sleepers(result):
@@ -90,9 +91,9 @@ exit status is never enough.
 This run: {machine}, {cpus} CPUs, Linux {kernel}, {libc}. {passed} passed, {failed} failed, \
 {skipped} skipped.
 
-- *At work in*: of the program's processes, as many as had the preload mapped and active, seen from
-  outside in `/proc/PID/maps` and `/proc/PID/mem`. A run in which a process had it not, or none was
-  seen, has failed.
+- *At work in*: in so many of the program's processes the preload was mapped and active, seen from
+  outside in `/proc/PID/maps` and `/proc/PID/mem`. A run in which a process that lives for a second
+  has it not, or in which none has it, has failed.
 - *Mutexes*: what `--force-pi` had done when the program was last looked at, in the process with
   most of them. Mutexes of the last moment are not in it.
 - *Seen asleep*: threads that were met asleep in a futex operation, in samples of `/proc`, which

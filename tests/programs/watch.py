@@ -26,7 +26,7 @@ SLEEPS = {
 # struct shim_force_counts, all of 64 bits; five reasons why a mutex was left as it is
 COUNTS = ["made", "were", "excepted", "protect", "elsewhere", "locked", "unknown",
           "unlocked_by_others", "refused_to_others", "locked_twice"]
-GRACE_SECONDS = 0.5  # after execve() the dynamic linker needs a moment to map the preload
+GRACE_SECONDS = 1  # after execve() the dynamic linker needs a moment
 
 
 def adopt_orphans():
@@ -102,7 +102,8 @@ class Process:
         self.counts = dict.fromkeys(COUNTS, 0)
 
     def lacks_preload(self):
-        return self.base is None and self.last - self.first >= GRACE_SECONDS
+        """It had the time, and the preload is not mapped or has stepped aside."""
+        return not self.active and self.last - self.first >= GRACE_SECONDS
 
 
 class Watcher(threading.Thread):
@@ -139,7 +140,7 @@ class Watcher(threading.Thread):
             self.look_at_threads(pid)
 
     def look_at_maps(self, pid, process):
-        if process.base is not None:
+        if process.active:
             return
         try:
             with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as stream:
@@ -188,10 +189,11 @@ class Watcher(threading.Thread):
                     self.sleepers[kind].add((pid, thread))
 
     def seen(self):
-        """How many processes were seen; with the preload at work; running without it."""
+        """Processes with the preload at work; too short-lived to tell; names of those without."""
         every = list(self.processes.values())
-        return (len(every), sum(p.active for p in every),
-                sorted({p.name for p in every if p.lacks_preload()}))
+        active = sum(p.active for p in every)
+        without = [p.name for p in every if p.lacks_preload()]
+        return active, len(every) - active - len(without), sorted(set(without))
 
     def asleep(self):
         """{operation: how many threads were seen asleep in it}"""
