@@ -25,7 +25,7 @@ TESTS = ("tests/", "examples/", "debian/tests/", "sim/")
 MAPS = {
     "src/user/librqpi.map": (TESTS, "debian/librqpi0.symbols"),
     "src/host/librqpi-engine.map": (TESTS, "debian/librqpi-engine0.symbols"),
-    "src/shim/shim.map": (("tests/shim/",), None),
+    "src/shim/": (("tests/shim/",), None),
     "src/shim/futex_shim.map": (("tests/host/",), None),
 }
 
@@ -48,7 +48,20 @@ def map_nodes(name):
     return nodes
 
 
+def exported_beside(folder):
+    """What the preloads export: said beside each function, by the macros of shim_version.h."""
+    names = set()
+    for name in tree.files():
+        if name.startswith(folder) and name.endswith(".c"):
+            names.update(re.findall(
+                r"^SHIM_EXPORT_(?:(?:DEFAULT|OLD)\(\w+,|ALSO\(\w+,\s*\w+,|BOTH\()\s*(\w+)",
+                tree.read(name), flags=re.M))
+    return sorted(names | {"rqpi_preload_active"})
+
+
 def exported(name):
+    if name.endswith("/"):
+        return exported_beside(name)
     return sorted(set().union(*map_nodes(name).values()))
 
 

@@ -107,6 +107,12 @@ static inline uint64_t rqb_load64(const uint64_t *p)
 	return __atomic_load_n(RQB_LOAD_AT(p), __ATOMIC_SEQ_CST);
 }
 
+static inline void rqb_store64(uint64_t *p, uint64_t v)
+{
+	RQB_POINT(p);
+	__atomic_store_n(p, v, __ATOMIC_SEQ_CST);
+}
+
 static inline bool rqb_cas64(uint64_t *p, uint64_t old, uint64_t new)
 {
 	RQB_POINT(p);

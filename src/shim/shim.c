@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "src/base/atomic.h"
+#include "src/shim/shim_cond.h"
 #include "src/shim/shim_version.h"
 #include "src/sys/sys.h"
 #include <rqpi/base.h>
@@ -23,6 +24,7 @@
 struct shim_real shim_real;
 uint32_t shim_state;
 bool shim_forcing;
+bool shim_observing;
 
 /* This thread is inside why_not(): what it calls there must not ask again. */
 static __thread bool finding_out __attribute__((tls_model("initial-exec")));
@@ -92,10 +94,16 @@ static bool all_calls_come_here(void)
 	return true;
 }
 
+static bool is_one(const char *variable)
+{
+	const char *value = getenv(variable);
+
+	return value && strcmp(value, "1") == 0;
+}
+
 /* NULL: fit. Else why not. */
 static const char *why_not(void)
 {
-	const char *off = getenv("RQPI_PRELOAD_OFF");
 	unsigned int need = RQPI_CAP_PI | RQPI_CAP_REQUEUE_PI;
 	const char *reason;
 
@@ -104,9 +112,10 @@ static const char *why_not(void)
 		shim_say("libc's pthread functions were not found", NULL);
 		abort();
 	}
-	if (off && strcmp(off, "1") == 0)
+	if (is_one("RQPI_PRELOAD_OFF"))
 		return "";
-	if ((rqu_sys_caps() & need) != need)
+	shim_observing = shim_start_more && is_one("RQPI_OBSERVE") && !is_one("RQPI_FORCE_PI");
+	if (!shim_observing && (rqu_sys_caps() & need) != need)
 		return "the kernel, or a sandbox, offers no FUTEX_WAIT_REQUEUE_PI";
 	if (!all_calls_come_here())
 		return "another library has pthread functions in front of these";
@@ -122,17 +131,17 @@ bool shim_active(void)
 	const char *reason;
 
 	if (rqb_likely(now != SHIM_UNKNOWN))
-		return now == SHIM_ACTIVE;
+		return now != SHIM_ASIDE;
 	if (finding_out)
 		return false;
 	finding_out = true;
 	/* Two threads may both find out: they come to the same end. One of them says so. */
 	reason = why_not();
-	now = reason ? SHIM_ASIDE : SHIM_ACTIVE;
+	now = reason ? SHIM_ASIDE : shim_cond_watcher ? SHIM_WATCHED : SHIM_ACTIVE;
 	if (rqb_cas(&shim_state, SHIM_UNKNOWN, now) && reason && *reason)
 		shim_say(reason, "; stepping aside, this program runs as without it", NULL);
 	finding_out = false;
-	return rqb_load_acq(&shim_state) == SHIM_ACTIVE;
+	return rqb_load_acq(&shim_state) != SHIM_ASIDE;
 }
 
 /*

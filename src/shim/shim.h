@@ -48,7 +48,8 @@ struct shim_layout {
 #define SHIM_REFS_SHIFT 3 /* in the word at `refs`: the count of waiters begins at this bit */
 
 /* shim_state; written once, with release order, when everything else here has been filled in. */
-enum { SHIM_UNKNOWN, SHIM_ACTIVE, SHIM_ASIDE };
+/* WATCHED: active, and somebody looks at what it does; a state of its own costs others nothing. */
+enum { SHIM_UNKNOWN, SHIM_ACTIVE, SHIM_ASIDE, SHIM_WATCHED };
 extern uint32_t shim_state;
 
 extern struct shim_real shim_real;
@@ -56,6 +57,8 @@ extern struct shim_layout shim_layout;
 
 /* --force-pi is in effect. Constant once shim_state is known. */
 extern bool shim_forcing;
+/* --observe without --force-pi: all that libc would do, libc does. Constant likewise. */
+extern bool shim_observing;
 
 /* True: the preload does its work. Finds out at the first call. */
 bool shim_active(void);
@@ -89,6 +92,7 @@ extern const struct shim_binding shim_cond_bindings[];
 extern const struct shim_binding shim_old_bindings[];
 extern const struct shim_binding shim_mutex_bindings[];
 extern const struct shim_binding shim_c11_bindings[];
+extern const struct shim_binding shim_watch_bindings[];
 
 /*
  * Is libc laid out as we think? Fills shim_layout. NULL if so, else what is different, in words.

@@ -22,6 +22,8 @@
 #include "src/shim/shim_version.h"
 #include "src/user/user.h"
 
+const struct shim_cond_watcher *shim_cond_watcher;
+
 static uint32_t *slot_of(pthread_cond_t *cond)
 {
 	return shim_cond_word(cond, shim_layout.slot);
@@ -53,7 +55,7 @@ static bool take_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
 	uint32_t name;
 
-	if (!shim_active())
+	if (!shim_active() || shim_observing)
 		return false;
 	if (is_shared(cond))
 		return shim_mutex_is_ours(mutex) && shim_mutex_shared(mutex);
@@ -103,32 +105,64 @@ static int wait_ours_until(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid
 	return err ? err : wait_ours(cond, mutex, &dl);
 }
 
+static int do_wait(const struct shim_cond_call *c)
+{
+	return take_wait(c->cond, c->mutex) ? wait_ours(c->cond, c->mutex, NULL)
+					    : shim_real.wait(c->cond, c->mutex);
+}
+
+static int do_timedwait(const struct shim_cond_call *c)
+{
+	clockid_t clock;
+
+	if (!take_wait(c->cond, c->mutex))
+		return shim_real.timedwait(c->cond, c->mutex, c->at);
+	clock = flags_of(c->cond) & shim_layout.clock_flag ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+	return wait_ours_until(c->cond, c->mutex, clock, c->at);
+}
+
+static int do_clockwait(const struct shim_cond_call *c)
+{
+	if (take_wait(c->cond, c->mutex))
+		return wait_ours_until(c->cond, c->mutex, c->clock, c->at);
+	return shim_real.clockwait ? shim_real.clockwait(c->cond, c->mutex, c->clock, c->at)
+				   : ENOSYS;
+}
+
+static inline int wait_watched(const struct shim_cond_call *call, const void *caller)
+{
+	if (rqb_unlikely(shim_active() && shim_cond_watcher))
+		return shim_cond_watcher->wait(call, caller);
+	return call->how(call);
+}
+
 /*
  * The functions have names of our own and are exported as libc's, by version: so that shim.c can
  * ask whether the program's calls really come here.
  */
 SHIM_API int shim_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
-	return take_wait(cond, mutex) ? wait_ours(cond, mutex, NULL) : shim_real.wait(cond, mutex);
+	struct shim_cond_call call = {.how = do_wait, .cond = cond, .mutex = mutex};
+
+	return wait_watched(&call, __builtin_return_address(0));
 }
 
 SHIM_API int shim_cond_timedwait(pthread_cond_t *cond, pthread_mutex_t *mutex,
 				 const struct timespec *abstime)
 {
-	clockid_t clock;
+	struct shim_cond_call call = {
+	    .how = do_timedwait, .cond = cond, .mutex = mutex, .at = abstime};
 
-	if (!take_wait(cond, mutex))
-		return shim_real.timedwait(cond, mutex, abstime);
-	clock = flags_of(cond) & shim_layout.clock_flag ? CLOCK_MONOTONIC : CLOCK_REALTIME;
-	return wait_ours_until(cond, mutex, clock, abstime);
+	return wait_watched(&call, __builtin_return_address(0));
 }
 
 SHIM_API int shim_cond_clockwait(pthread_cond_t *cond, pthread_mutex_t *mutex, clockid_t clock,
 				 const struct timespec *abstime)
 {
-	if (take_wait(cond, mutex))
-		return wait_ours_until(cond, mutex, clock, abstime);
-	return shim_real.clockwait ? shim_real.clockwait(cond, mutex, clock, abstime) : ENOSYS;
+	struct shim_cond_call call = {
+	    .how = do_clockwait, .cond = cond, .mutex = mutex, .clock = clock, .at = abstime};
+
+	return wait_watched(&call, __builtin_return_address(0));
 }
 
 /* Nobody waits, neither ours nor libc's: what libc would look at first, without the way there. */
@@ -147,9 +181,14 @@ static int release_shared(pthread_cond_t *cond, int nr_requeue, int (*real)(pthr
 	return libc_has_waiters(cond) ? real(cond) : err;
 }
 
-static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *))
+static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *),
+			   const void *caller)
 {
 	if (!shim_active())
+		return real(cond);
+	if (shim_cond_watcher)
+		shim_cond_watcher->release(cond, nr_requeue != 0, caller);
+	if (shim_observing)
 		return real(cond);
 	if (is_shared(cond))
 		return release_shared(cond, nr_requeue, real);
@@ -160,18 +199,22 @@ static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pth
 
 SHIM_API int shim_cond_signal(pthread_cond_t *cond)
 {
-	return nobody_waits(cond) ? 0 : release_waiters(cond, 0, shim_real.signal);
+	return nobody_waits(cond) ? 0 : release_waiters(cond, 0, shim_real.signal,
+							__builtin_return_address(0));
 }
 
 SHIM_API int shim_cond_broadcast(pthread_cond_t *cond)
 {
-	return nobody_waits(cond) ? 0 : release_waiters(cond, INT_MAX, shim_real.broadcast);
+	return nobody_waits(cond) ? 0 : release_waiters(cond, INT_MAX, shim_real.broadcast,
+							__builtin_return_address(0));
 }
 
 SHIM_API int shim_cond_destroy(pthread_cond_t *cond)
 {
+	if (shim_active() && shim_cond_watcher)
+		shim_cond_watcher->destroy(cond);
 	/* Released waiters of ours are not in the condvar any more: nothing to wait for. */
-	if (shim_active() && is_shared(cond))
+	if (shim_active() && !shim_observing && is_shared(cond))
 		shim_shared_forget(slot_of(cond));
 	else if (shim_active() && names_channel(rqb_load(slot_of(cond))))
 		rqb_store(slot_of(cond), 0);

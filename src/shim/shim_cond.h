@@ -4,6 +4,7 @@
 #define RQU_SHIM_COND_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,28 @@ static inline uint32_t *shim_cond_word(pthread_cond_t *cond, size_t offset)
 {
 	return (uint32_t *)(void *)((char *)cond + offset);
 }
+
+/* A wait that is asked for, and the function that does it. */
+struct shim_cond_call {
+	int (*how)(const struct shim_cond_call *call);
+	pthread_cond_t *cond;
+	pthread_mutex_t *mutex;
+	clockid_t clock;
+	const struct timespec *at;
+};
+
+/*
+ * Who looks at waits and wakes (shim_watch_cond.c), on behalf of code at @caller. wait: calls
+ * call->how, returns what it returned. release: before each signal or broadcast (@all).
+ */
+struct shim_cond_watcher {
+	int (*wait)(const struct shim_cond_call *call, const void *caller);
+	void (*release)(pthread_cond_t *cond, bool all, const void *caller);
+	void (*destroy)(pthread_cond_t *cond);
+};
+
+/* NULL: nobody. Constant once shim_state is known, which is SHIM_WATCHED then. */
+extern const struct shim_cond_watcher *shim_cond_watcher;
 
 /*
  * Process-shared condvars (shim_shared.c). @slot: the two words of one. wait: @lock is

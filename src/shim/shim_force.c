@@ -30,6 +30,7 @@
 #include "src/shim/shim.h"
 #include "src/shim/shim_force.h"
 #include "src/shim/shim_mutex.h"
+#include "src/shim/shim_watch.h"
 
 struct shim_force_counts shim_force_counts;
 uint32_t shim_stuck_seq;
@@ -128,6 +129,16 @@ static enum shim_left reason(const pthread_mutex_t *m, int kind, bool new)
 	if (m->__data.__lock != 0)
 		return SHIM_LEFT_LOCKED;
 	return SHIM_LEFT_NOT;
+}
+
+enum shim_left shim_why_left(const pthread_mutex_t *m, int kind, const void *caller)
+{
+	enum shim_left why;
+
+	if (is_excepted(m, caller))
+		return SHIM_LEFT_EXCEPTED;
+	why = reason(m, kind & ~SHIM_KIND_DECIDED, false);
+	return why == SHIM_LEFT_NOT ? SHIM_LEFT_LOCKED : why;
 }
 
 static bool decide(pthread_mutex_t *m, const void *caller, bool new)
@@ -239,15 +250,17 @@ const char *shim_prove_marks(void)
 static const char *start(void)
 {
 	const char *force = getenv("RQPI_FORCE_PI");
-	const char *why_not;
+	const char *why_not = NULL;
 
 	except = getenv("RQPI_FORCE_PI_EXCEPT");
 	if (except && !*except)
 		except = NULL;
-	if (!force || strcmp(force, "1") != 0)
-		return NULL;
-	why_not = shim_prove_marks();
-	shim_forcing = !why_not;
+	if (force && strcmp(force, "1") == 0) {
+		why_not = shim_prove_marks();
+		shim_forcing = !why_not;
+	}
+	if (!why_not)
+		shim_watch_start();
 	return why_not;
 }
 

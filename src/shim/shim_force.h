@@ -3,6 +3,7 @@
 #ifndef RQU_SHIM_FORCE_H
 #define RQU_SHIM_FORCE_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 /* Why a mutex was left to libc. */
@@ -24,6 +25,9 @@ extern struct shim_force_counts {
 	uint64_t refused_to_others;  /* the same, which had to fail */
 	uint64_t locked_twice;	     /* a normal mutex locked by its owner: it waits */
 } shim_force_counts;
+
+/* Why a mutex of @kind, without inheritance, has been left to libc; as seen afterwards. */
+enum shim_left shim_why_left(const pthread_mutex_t *m, int kind, const void *caller);
 
 /* The base name of the object that @address lies in; NULL: in none. Takes no lock. */
 const char *shim_object_of(const void *address);

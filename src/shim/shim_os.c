@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* shim_os.c - see shim_os.h. System calls by number: libc's own wrappers are cancellation points. */
+#define _GNU_SOURCE
+#include "src/shim/shim_os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* sched_getattr(2), as far as it is of interest; not every C library declares it. */
+struct policy_now {
+	uint32_t size;
+	uint32_t policy;
+	uint64_t flags;
+	int32_t nice;
+	uint32_t priority;
+	uint64_t times[3];
+};
+
+bool shim_os_policy(uint32_t tid, int *policy, int *priority)
+{
+	struct policy_now now = {.size = sizeof(now)};
+	int saved = errno;
+	bool ok = syscall(SYS_sched_getattr, tid, &now, sizeof(now), 0) == 0;
+
+	errno = saved;
+	*policy = ok ? (int)now.policy : SCHED_OTHER;
+	*priority = ok ? (int)now.priority : 0;
+	return ok;
+}
+
+/* "/proc/self/task/", @tid, "/comm" */
+static void task_path(char *path, const char *before, uint32_t tid, const char *after)
+{
+	char digits[12];
+	size_t n = sizeof(digits);
+
+	digits[--n] = '\0';
+	do {
+		digits[--n] = (char)('0' + tid % 10);
+		tid /= 10;
+	} while (tid);
+	strcpy(path, before);
+	strcat(path, digits + n);
+	strcat(path, after);
+}
+
+static bool read_name(const char *path, char *name)
+{
+	long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	long n;
+
+	name[0] = '\0';
+	if (fd < 0)
+		return false;
+	n = syscall(SYS_read, fd, name, SHIM_NAME_SIZE);
+	syscall(SYS_close, fd);
+	if (n <= 0) {
+		name[0] = '\0';
+		return false;
+	}
+	name[n - 1] = '\0'; /* the newline */
+	return true;
+}
+
+/* A thread of another process, of a process-shared mutex, is not among our own tasks. */
+bool shim_os_name(uint32_t tid, char *name)
+{
+	char path[48];
+	int saved = errno;
+	bool ok;
+
+	task_path(path, "/proc/self/task/", tid, "/comm");
+	ok = read_name(path, name);
+	if (!ok) {
+		task_path(path, "/proc/", tid, "/comm");
+		ok = read_name(path, name);
+	}
+	errno = saved;
+	return ok;
+}
+
+uint32_t shim_os_pid(void)
+{
+	return (uint32_t)syscall(SYS_getpid);
+}
+
+void shim_os_wipe(void *memory, size_t size)
+{
+	int saved = errno;
+
+	if (madvise(memory, size, MADV_DONTNEED) != 0)
+		memset(memory, 0, size);
+	errno = saved;
+}
+
+const void *shim_os_map_file(const char *path, size_t *size)
+{
+	int saved = errno;
+	long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	void *memory = MAP_FAILED;
+	struct stat st;
+
+	if (fd >= 0 && fstat((int)fd, &st) == 0 && st.st_size > 0) {
+		*size = (size_t)st.st_size;
+		memory = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, (int)fd, 0);
+	}
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	errno = saved;
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void shim_os_unmap(const void *memory, size_t size)
+{
+	int saved = errno;
+
+	munmap((void *)(uintptr_t)memory, size);
+	errno = saved;
+}
+
+int shim_os_create(const char *path)
+{
+	int saved = errno;
+	long fd = syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
+			  0666);
+
+	errno = saved;
+	return (int)fd;
+}
+
+void shim_os_close(int fd)
+{
+	syscall(SYS_close, fd);
+}
+
+void shim_os_write(int fd, const char *text, size_t size)
+{
+	int saved = errno;
+
+	while (size > 0) {
+		long n = syscall(SYS_write, fd, text, size);
+
+		if (n <= 0 && errno != EINTR)
+			break;
+		if (n > 0) {
+			text += n;
+			size -= (size_t)n;
+		}
+	}
+	errno = saved;
+}
+
+bool shim_os_on_signal(int sig, void (*handler)(int sig))
+{
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART | SA_ONSTACK};
+	int saved = errno;
+	bool ok = sigfillset(&action.sa_mask) == 0 && sigaction(sig, &action, NULL) == 0;
+
+	errno = saved;
+	return ok;
+}

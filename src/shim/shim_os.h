@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * shim_os.h - what --observe and --stats ask of the system: who a thread is, and files for the
+ * report.
+ *
+ * Everything here is async-signal-safe, allocates nothing, is no cancellation point and leaves
+ * errno as it was: a lock function and a signal handler call it.
+ */
+#ifndef RQU_SHIM_OS_H
+#define RQU_SHIM_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SHIM_NAME_SIZE 16 /* of a thread's name, as the kernel keeps it */
+
+/* @tid's own policy and priority, not what it has inherited; 0: the caller. False: not known. */
+bool shim_os_policy(uint32_t tid, int *policy, int *priority);
+
+/* @tid's name. False, and @name is "": there is no such thread, or /proc does not tell. */
+bool shim_os_name(uint32_t tid, char *name);
+
+uint32_t shim_os_pid(void);
+
+/* Forget what is written in anonymous memory: it reads as zeros again. */
+void shim_os_wipe(void *memory, size_t size);
+
+/* The whole of a file, mapped for reading; NULL: cannot. */
+const void *shim_os_map_file(const char *path, size_t *size);
+void shim_os_unmap(const void *memory, size_t size);
+
+/* A file to write, emptied; negative: cannot. */
+int shim_os_create(const char *path);
+void shim_os_close(int fd);
+/* All of it, or what can be written. */
+void shim_os_write(int fd, const char *text, size_t size);
+
+/* Call @handler at @sig. False: the system does not let us. */
+bool shim_os_on_signal(int sig, void (*handler)(int sig));
+
+#endif /* RQU_SHIM_OS_H */
