@@ -67,6 +67,7 @@ static int settle(struct rqu_robust_head *head, struct rqu_lock *lock)
 	} else if (rqb_word_owner_died(rqb_load(lock->word))) {
 		rqb_and(lock->word, ~RQB_WORD_OWNER_DIED);
 		m->__data.__owner = SHIM_INCONSISTENT;
+		m->__data.__nusers--; /* the dead owner; a waiter has counted all the time */
 		err = EOWNERDEAD;
 	} else {
 		m->__data.__owner = (int)rqu_tid();
