@@ -118,8 +118,8 @@ SHIM_EXPORT_BOTH(cnd_broadcast);
 SHIM_EXPORT_BOTH(cnd_destroy);
 
 #define SHIM_BIND_BOTH(name) \
-	SHIM_BIND(NULL, shim_##name, #name, "GLIBC_2.34", false, true), \
-	SHIM_BIND(NULL, shim_##name##_2_28, #name, "GLIBC_2.28", false, false)
+	SHIM_BIND_NOW(shim_##name, name, "GLIBC_2.34"), \
+	SHIM_BIND_OLD(shim_##name##_2_28, name, "GLIBC_2.28")
 
 const struct shim_binding shim_c11_bindings[] = {
 	SHIM_BIND_BOTH(mtx_lock),

@@ -199,14 +199,16 @@ static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pth
 
 SHIM_API int shim_cond_signal(pthread_cond_t *cond)
 {
-	return nobody_waits(cond) ? 0 : release_waiters(cond, 0, shim_real.signal,
-							__builtin_return_address(0));
+	return nobody_waits(cond)
+		   ? 0
+		   : release_waiters(cond, 0, shim_real.signal, __builtin_return_address(0));
 }
 
 SHIM_API int shim_cond_broadcast(pthread_cond_t *cond)
 {
-	return nobody_waits(cond) ? 0 : release_waiters(cond, INT_MAX, shim_real.broadcast,
-							__builtin_return_address(0));
+	return nobody_waits(cond) ? 0
+				  : release_waiters(cond, INT_MAX, shim_real.broadcast,
+						    __builtin_return_address(0));
 }
 
 SHIM_API int shim_cond_destroy(pthread_cond_t *cond)
@@ -233,14 +235,16 @@ SHIM_EXPORT_DEFAULT(shim_cond_destroy, pthread_cond_destroy, SHIM_COND);
 
 /* clang-format off */
 const struct shim_binding shim_cond_bindings[] = {
-	SHIM_BIND(&shim_real.wait, shim_cond_wait, "pthread_cond_wait", SHIM_COND, true, true),
-	SHIM_BIND(&shim_real.timedwait, shim_cond_timedwait, "pthread_cond_timedwait", SHIM_COND, true, true),
-	SHIM_BIND(&shim_real.signal, shim_cond_signal, "pthread_cond_signal", SHIM_COND, true, true),
-	SHIM_BIND(&shim_real.broadcast, shim_cond_broadcast, "pthread_cond_broadcast", SHIM_COND, true, true),
-	SHIM_BIND(&shim_real.destroy, shim_cond_destroy, "pthread_cond_destroy", SHIM_COND, true, true),
+	SHIM_BIND_REAL(wait, shim_cond_wait, pthread_cond_wait, SHIM_COND),
+	SHIM_BIND_REAL(timedwait, shim_cond_timedwait, pthread_cond_timedwait, SHIM_COND),
+	SHIM_BIND_REAL(signal, shim_cond_signal, pthread_cond_signal, SHIM_COND),
+	SHIM_BIND_REAL(broadcast, shim_cond_broadcast, pthread_cond_broadcast, SHIM_COND),
+	SHIM_BIND_REAL(destroy, shim_cond_destroy, pthread_cond_destroy, SHIM_COND),
 	/* Of 2.30: a program that calls it runs on a libc that has it. The later version wins. */
-	SHIM_BIND(&shim_real.clockwait, shim_cond_clockwait_2_30, "pthread_cond_clockwait", "GLIBC_2.30", false, false),
-	SHIM_BIND(&shim_real.clockwait, shim_cond_clockwait, "pthread_cond_clockwait", "GLIBC_2.34", false, true),
+	SHIM_BIND(&shim_real.clockwait, shim_cond_clockwait_2_30, pthread_cond_clockwait, "GLIBC_2.30",
+		  false, false),
+	SHIM_BIND(&shim_real.clockwait, shim_cond_clockwait, pthread_cond_clockwait, "GLIBC_2.34",
+		  false, true),
 	{.name = NULL},
 };
 /* clang-format on */

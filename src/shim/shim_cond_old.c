@@ -99,11 +99,11 @@ SHIM_EXPORT_OLD(shim_old_broadcast, pthread_cond_broadcast);
 SHIM_EXPORT_OLD(shim_old_destroy, pthread_cond_destroy);
 
 const struct shim_binding shim_old_bindings[] = {
-	SHIM_BIND(NULL, shim_old_wait, "pthread_cond_wait", SHIM_COND_OLD, false, false),
-	SHIM_BIND(NULL, shim_old_timedwait, "pthread_cond_timedwait", SHIM_COND_OLD, false, false),
-	SHIM_BIND(NULL, shim_old_signal, "pthread_cond_signal", SHIM_COND_OLD, false, false),
-	SHIM_BIND(NULL, shim_old_broadcast, "pthread_cond_broadcast", SHIM_COND_OLD, false, false),
-	SHIM_BIND(NULL, shim_old_destroy, "pthread_cond_destroy", SHIM_COND_OLD, false, false),
+	SHIM_BIND_OLD(shim_old_wait, pthread_cond_wait, SHIM_COND_OLD),
+	SHIM_BIND_OLD(shim_old_timedwait, pthread_cond_timedwait, SHIM_COND_OLD),
+	SHIM_BIND_OLD(shim_old_signal, pthread_cond_signal, SHIM_COND_OLD),
+	SHIM_BIND_OLD(shim_old_broadcast, pthread_cond_broadcast, SHIM_COND_OLD),
+	SHIM_BIND_OLD(shim_old_destroy, pthread_cond_destroy, SHIM_COND_OLD),
 	{.name = NULL},
 };
 /* clang-format on */

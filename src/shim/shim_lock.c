@@ -292,8 +292,10 @@ SHIM_EXPORT_DEFAULT(shim_mutex_trylock, pthread_mutex_trylock, "GLIBC_2.34");
 SHIM_EXPORT_DEFAULT(shim_mutex_timedlock, pthread_mutex_timedlock, "GLIBC_2.34");
 SHIM_EXPORT_DEFAULT(shim_mutex_clocklock, pthread_mutex_clocklock, "GLIBC_2.34");
 SHIM_EXPORT_ALSO(shim_mutex_trylock, shim_mutex_trylock_base, pthread_mutex_trylock, SHIM_BASE);
-SHIM_EXPORT_ALSO(shim_mutex_timedlock, shim_mutex_timedlock_base, pthread_mutex_timedlock, SHIM_BASE);
-SHIM_EXPORT_ALSO(shim_mutex_clocklock, shim_mutex_clocklock_2_30, pthread_mutex_clocklock, "GLIBC_2.30");
+SHIM_EXPORT_ALSO(shim_mutex_timedlock, shim_mutex_timedlock_base,
+		 pthread_mutex_timedlock, SHIM_BASE);
+SHIM_EXPORT_ALSO(shim_mutex_clocklock, shim_mutex_clocklock_2_30,
+		 pthread_mutex_clocklock, "GLIBC_2.30");
 /* The same functions under the names that libraries of long ago call. */
 SHIM_EXPORT_ALSO(shim_mutex_init, shim_mutex_init__, __pthread_mutex_init, SHIM_BASE);
 SHIM_EXPORT_ALSO(shim_mutex_lock, shim_mutex_lock__, __pthread_mutex_lock, SHIM_BASE);
@@ -302,19 +304,19 @@ SHIM_EXPORT_ALSO(shim_mutex_unlock, shim_mutex_unlock__, __pthread_mutex_unlock,
 
 /* Lock, unlock and trylock first: see shim_ready(). */
 const struct shim_binding shim_mutex_bindings[] = {
-	SHIM_BIND(&shim_real.unlock, shim_mutex_unlock, "pthread_mutex_unlock", SHIM_BASE, true, true),
-	SHIM_BIND(&shim_real.lock, shim_mutex_lock, "pthread_mutex_lock", SHIM_BASE, true, true),
-	SHIM_BIND(&shim_real.trylock, shim_mutex_trylock, "pthread_mutex_trylock", "GLIBC_2.34", true, true),
-	SHIM_BIND(&shim_real.init, shim_mutex_init, "pthread_mutex_init", SHIM_BASE, true, true),
-	SHIM_BIND(NULL, shim_mutex_timedlock, "pthread_mutex_timedlock", "GLIBC_2.34", true, true),
-	SHIM_BIND(&shim_real.clocklock, shim_mutex_clocklock, "pthread_mutex_clocklock", "GLIBC_2.34", true, true),
-	SHIM_BIND(NULL, shim_mutex_trylock_base, "pthread_mutex_trylock", SHIM_BASE, false, false),
-	SHIM_BIND(NULL, shim_mutex_timedlock_base, "pthread_mutex_timedlock", SHIM_BASE, false, false),
-	SHIM_BIND(NULL, shim_mutex_clocklock_2_30, "pthread_mutex_clocklock", "GLIBC_2.30", false, false),
-	SHIM_BIND(NULL, shim_mutex_init__, "__pthread_mutex_init", SHIM_BASE, false, false),
-	SHIM_BIND(NULL, shim_mutex_lock__, "__pthread_mutex_lock", SHIM_BASE, false, false),
-	SHIM_BIND(NULL, shim_mutex_trylock__, "__pthread_mutex_trylock", SHIM_BASE, false, false),
-	SHIM_BIND(NULL, shim_mutex_unlock__, "__pthread_mutex_unlock", SHIM_BASE, false, false),
+	SHIM_BIND_REAL(unlock, shim_mutex_unlock, pthread_mutex_unlock, SHIM_BASE),
+	SHIM_BIND_REAL(lock, shim_mutex_lock, pthread_mutex_lock, SHIM_BASE),
+	SHIM_BIND_REAL(trylock, shim_mutex_trylock, pthread_mutex_trylock, "GLIBC_2.34"),
+	SHIM_BIND_REAL(init, shim_mutex_init, pthread_mutex_init, SHIM_BASE),
+	SHIM_BIND_NOW(shim_mutex_timedlock, pthread_mutex_timedlock, "GLIBC_2.34"),
+	SHIM_BIND_REAL(clocklock, shim_mutex_clocklock, pthread_mutex_clocklock, "GLIBC_2.34"),
+	SHIM_BIND_OLD(shim_mutex_trylock_base, pthread_mutex_trylock, SHIM_BASE),
+	SHIM_BIND_OLD(shim_mutex_timedlock_base, pthread_mutex_timedlock, SHIM_BASE),
+	SHIM_BIND_OLD(shim_mutex_clocklock_2_30, pthread_mutex_clocklock, "GLIBC_2.30"),
+	SHIM_BIND_OLD(shim_mutex_init__, __pthread_mutex_init, SHIM_BASE),
+	SHIM_BIND_OLD(shim_mutex_lock__, __pthread_mutex_lock, SHIM_BASE),
+	SHIM_BIND_OLD(shim_mutex_trylock__, __pthread_mutex_trylock, SHIM_BASE),
+	SHIM_BIND_OLD(shim_mutex_unlock__, __pthread_mutex_unlock, SHIM_BASE),
 	{.name = NULL},
 };
 /* clang-format on */

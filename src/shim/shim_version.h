@@ -36,9 +36,18 @@
 	    __attribute__((alias(#function), visibility("default"))); \
 	__asm__(".symver " #alias_name ", " #name "@" version)
 
-/* A struct shim_binding. */
+/*
+ * A struct shim_binding: of a function whose original we need; of one that programs are linked
+ * with today; of an older version, or an older name.
+ */
 #define SHIM_BIND(field, function, name, version, needed, is_default) \
-	{name, version, field, (void (*)(void))(function), needed, is_default}
+	{#name, version, field, (void (*)(void))(function), needed, is_default}
+#define SHIM_BIND_REAL(field, function, name, version) \
+	SHIM_BIND(&shim_real.field, function, name, version, true, true)
+#define SHIM_BIND_NOW(function, name, version) \
+	SHIM_BIND(NULL, function, name, version, false, true)
+#define SHIM_BIND_OLD(function, name, version) \
+	SHIM_BIND(NULL, function, name, version, false, false)
 /* clang-format on */
 
 #define SHIM_API __attribute__((visibility("default")))
