@@ -247,4 +247,11 @@ extern const struct rqs_scenario rqs_litmus_message;
 extern const struct rqs_scenario rqs_litmus_one_word;
 extern const struct rqs_scenario rqs_litmus_wake_up_saved;
 
+/* woken.c */
+extern const struct rqs_scenario rqs_woken_wait;
+extern const struct rqs_scenario rqs_woken_beside_requeued;
+extern const struct rqs_scenario rqs_token_for_the_woken;
+extern const struct rqs_scenario rqs_passed_on_to_the_woken;
+extern const struct rqs_scenario rqs_woken_in_time;
+
 #endif /* RQS_SCENARIOS_H */
