@@ -16,7 +16,7 @@ endif
 
 RQPI = $(BUILD)/tools/rqpi/rqpi
 
-.PHONY: help build demo test check programs coverage package bench lint fmt install uninstall clean dist
+.PHONY: help build demo test check check-arch programs coverage package bench lint fmt install uninstall clean dist
 .DEFAULT_GOAL := help
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo 'make test       everything that must pass: two compilers, sanitizers, style (minutes)'
 	@echo 'make check      make test, then the deep run: RQPI_STRESS_SECONDS=600 each'
 	@echo 'make programs   programs of Debian with the preload under them; writes docs/programs.md'
+	@echo 'make check-arch musl, i386, aarch64, armhf, riscv64: built, and tested as far as they run here'
 	@echo 'make coverage   what of the engine the checker reaches, line by line (minutes)'
 	@echo 'make package    the Debian package, in build-ci/package, tried on a fresh Debian 12'
 	@echo 'make bench      the benchmarks: glibc, rqpi and the bare futex in one run'
@@ -54,6 +55,9 @@ check:
 programs: build
 	scripts/deps.sh programs
 	scripts/programs.py run --rqpi $(RQPI) --doc docs/programs.md
+
+check-arch:
+	scripts/arch.sh
 
 coverage:
 	scripts/deps.sh test

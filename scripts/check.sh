@@ -22,7 +22,8 @@ esac
 
 log=$(mktemp) || exit 2
 results=$(mktemp) || exit 2
-trap 'rm -f "$log" "$log.package" "$results"' EXIT
+arch_log=$(mktemp) || exit 2
+trap 'rm -f "$log" "$log.package" "$results" "$arch_log"' EXIT
 
 scripts/deps.sh check programs || exit 2
 
@@ -61,6 +62,19 @@ if setarch "$(uname -m)" -R true 2>/dev/null; then
 fi
 TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 deep tsan "$short" \
 	--no-suite nosan --no-suite notsan
+
+# Other C libraries and machines: each a test, whose own tests are counted, too.
+for arch in musl i386 aarch64 armhf riscv64; do
+	scripts/arch.sh "$arch" </dev/null 2>&1 | tee "$arch_log"
+	arch_status=${PIPESTATUS[0]}
+	sed -n "s/^  skipped: \([^:]*: [^:]*\): \(.*\)/skip\t\1\t\2/p" "$arch_log" >>"$results"
+	if [ "$arch_status" -eq 0 ]; then
+		printf 'pass\tother machines: %s\n' "$arch" >>"$results"
+	else
+		printf 'fail\tother machines: %s: scripts/arch.sh ended with %s\n' "$arch" \
+			"$arch_status" >>"$results"
+	fi
+done
 
 # What all scenarios of the checker reach together: it has no part in a build that is tested.
 began=$SECONDS

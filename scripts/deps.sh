@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deps.sh [build|test|lint|check|programs|package]...: is everything there that this set of
-# targets needs? What is missing is installed with apt-get when this is root on a Debian-like system,
-# and is only named elsewhere. When nothing is missing it takes a moment and touches nothing. Called
-# by the Makefile, test.sh and check.sh.
+# deps.sh [build|test|lint|arch|check|programs|package]...: is everything there that this set of
+# targets needs? What is missing is installed with apt-get when this is root on a Debian-like
+# system, and is only named elsewhere. When nothing is missing it takes a moment and touches
+# nothing. Called by the Makefile, test.sh and check.sh.
 #
 # Exit status: 0 everything is there, 2 something is missing and was not installed.
 # RQPI_DEPS=check in the environment: never install, only say.
@@ -59,6 +59,18 @@ need_libc() {
 	fi
 }
 
+# Debian's cross compilers; without recommended packages they come without headers.
+need_compiler() { # need_compiler MACHINE DEBIAN-ARCHITECTURE
+	triplet=$1-linux-gnu
+	if [ "$1" = arm ]; then
+		triplet=arm-linux-gnueabihf
+	fi
+	need_command "$triplet-gcc" "gcc-$triplet"
+	if [ ! -e "/usr/$triplet/include/stdio.h" ]; then
+		need "libc6-dev-$2-cross" "headers of libc for $triplet"
+	fi
+}
+
 look() { # look SET: collect what SET lacks
 	case $1 in
 	build)
@@ -103,6 +115,17 @@ look() { # look SET: collect what SET lacks
 		need_command debootstrap debootstrap
 		need_command autopkgtest autopkgtest
 		;;
+	arch) # cross compilers, emulators, and what builds the tests' libraries for them
+		look test
+		need_command musl-gcc musl-tools
+		for machine in aarch64:arm64 arm:armhf riscv64:riscv64 i686:i386; do
+			need_compiler "${machine%:*}" "${machine#*:}"
+		done
+		need_command qemu-aarch64-static qemu-user-static
+		need_command cmake cmake
+		need_command make make
+		need_command dpkg-source dpkg-dev
+		;;
 	check) # programs that nobody here wrote, to run on the engine; a browser
 		look test
 		! command -v dpkg >/dev/null 2>&1 || look package
@@ -128,7 +151,7 @@ look() { # look SET: collect what SET lacks
 		need_command chromium chromium
 		;;
 	*)
-		echo "deps: unknown set '$1' (build, test, lint, check, programs or package)" >&2
+		echo "deps: unknown set '$1' (build, test, lint, arch, check, programs or package)" >&2
 		exit 2
 		;;
 	esac

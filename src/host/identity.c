@@ -169,6 +169,26 @@ static bool is_asleep(uint32_t park)
 	return park == RQH_ASLEEP || park == RQH_ASLEEP_BELL;
 }
 
+/*
+ * Is @number, as /proc has it, that of the system call @expected? An emulator's threads make the calls
+ * of the machine beneath, and /proc tells of those: then any will do. One that looks at itself sees
+ * the call that it reads by.
+ */
+static bool is_call(uint64_t number, long expected)
+{
+	static uint32_t numbers; /* 0: not known yet, 1: ours, 2: an emulator's */
+	char text[256];
+
+	if (!rqb_load(&numbers)) {
+		bool foreign = read_of_thread(rqh_me()->tid, "syscall", text, sizeof(text)) > 0 &&
+			       text[0] >= '0' && text[0] <= '9' &&
+			       number_at(text) != (uint64_t)SYS_read;
+
+		rqb_store(&numbers, foreign ? 2 : 1);
+	}
+	return rqb_load(&numbers) == 2 || number == (uint64_t)expected;
+}
+
 bool rqpi_futex_blocked(pid_t tid)
 {
 	struct rqh_host *h = rqh_enter();
@@ -186,8 +206,8 @@ bool rqpi_futex_blocked(pid_t tid)
 	/* "running" unless the thread is really off its CPU; then the number of its system call. */
 	if (read_of_thread((uint32_t)tid, "syscall", text, sizeof(text)) > 0) {
 		off = text[0] != 'r' &&
-		      number_at(text) ==
-			  (uint64_t)(park == RQH_ASLEEP_BELL ? RQH_SYS_PPOLL : RQH_SYS_FUTEX);
+		      is_call(number_at(text),
+			      park == RQH_ASLEEP_BELL ? RQH_SYS_PPOLL : RQH_SYS_FUTEX);
 	} else {
 		if (read_of_thread((uint32_t)tid, "stat", text, sizeof(text)) <= 0)
 			return false;

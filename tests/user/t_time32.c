@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -74,21 +75,41 @@ static void locks_end_at_their_time(void **state)
 	}
 }
 
+static rqpi_mutex_t held = RQPI_MUTEX_INITIALIZER;
+
+/* Has the mutex between the two times that all meet. */
+static void *hold(void *arg)
+{
+	pthread_barrier_t *meet = arg;
+	int err = rqpi_mutex_lock(&held);
+
+	pthread_barrier_wait(meet);
+	pthread_barrier_wait(meet);
+	err |= rqpi_mutex_unlock(&held);
+	return err ? &held : NULL;
+}
+
 static void contended_locks_end_at_their_time(void **state)
 {
-	rqpi_mutex_t m = RQPI_MUTEX_INITIALIZER;
+	pthread_barrier_t meet;
+	pthread_t holder;
+	void *wrong;
 
 	(void)state;
-	assert_int_equal(rqpi_mutex_lock(&m), 0);
+	pthread_barrier_init(&meet, NULL, 2);
+	assert_int_equal(pthread_create(&holder, NULL, hold, &meet), 0);
+	pthread_barrier_wait(&meet);
 	for (int i = 0; i < 2; i++) {
 		int64_t begun = now_ns(clocks[i]);
 		struct timespec at = in_ms(clocks[i], 60);
 
-		/* A normal mutex that is locked again: until then it is a deadlock with itself. */
-		assert_int_equal(rqpi_mutex_clocklock(&m, clocks[i], &at), ETIMEDOUT);
+		assert_int_equal(rqpi_mutex_clocklock(&held, clocks[i], &at), ETIMEDOUT);
 		assert_in_range(now_ns(clocks[i]) - begun, 60000000, 2000000000);
 	}
-	assert_int_equal(rqpi_mutex_unlock(&m), 0);
+	pthread_barrier_wait(&meet);
+	pthread_join(holder, &wrong);
+	assert_null(wrong);
+	pthread_barrier_destroy(&meet);
 }
 
 int main(void)
