@@ -51,7 +51,7 @@ RQPI_API void *rqpi_engine_ctx(const struct rqpi_engine *engine);
 /* Bytes and alignment of the storage of a task and of a PI state, on every supported machine. */
 #define RQPI_TASK_BYTES	    768
 #define RQPI_PI_STATE_BYTES 192
-#define RQPI_OBJECT_ALIGN   16
+#define RQPI_OBJECT_ALIGN   (2 * sizeof(void *)) /* as malloc() gives it */
 
 struct rqpi_task_attr {
 	uint32_t tid;	 /* 1 to 0x3fffffff: what stands in a PI futex word that it owns */
