@@ -91,6 +91,7 @@ static void beyond_the_end_of_a_file_is_efault(void **state)
 	uint32_t *word = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
 	(void)state;
+	rqt_need_no_emulated_arm(__func__);
 	assert_true((void *)word != MAP_FAILED);
 	assert_int_equal(rqt_wait(word, 0), -EFAULT);
 	assert_int_equal(rqt_wake_shared(word, 1), -EFAULT);
@@ -157,6 +158,7 @@ static void in_child(int (*body)(void), int expected)
 static void a_programs_own_faults_reach_its_own_handler(void **state)
 {
 	(void)state;
+	rqt_need_no_emulated_arm(__func__);
 	in_child(child_with_its_own_handler, 0);
 }
 
@@ -185,6 +187,7 @@ static void a_page_that_comes_and_goes_breaks_nothing(void **state)
 	long ret;
 
 	(void)state;
+	rqt_need_no_emulated_arm(__func__);
 	*word = 0;
 	rqt_start(&t, 0);
 	while (!atomic_load(&t.done)) {

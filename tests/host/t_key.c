@@ -156,6 +156,7 @@ static void private_mappings_of_files(void **state)
 	uint32_t *written = map_fd(fd, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0);
 
 	(void)state;
+	rqt_need_no_emulated_arm(__func__);
 	meets(cow, 0, shared, 0, false);
 	meets(cow, 0, cow, 0, true);
 	meets(ro, 0, shared, 0, true);

@@ -40,9 +40,9 @@ static const struct choice choices[] = {
 
 static int deny_op(scmp_filter_ctx ctx, int call, int op)
 {
-	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), call, 1,
-				SCMP_A1(SCMP_CMP_MASKED_EQ, (uint64_t)FUTEX_CMD_MASK & 0xffffffffu,
-					(uint64_t)op));
+	return seccomp_rule_add(
+	    ctx, SCMP_ACT_ERRNO(ENOSYS), call, 1,
+	    SCMP_A1(SCMP_CMP_MASKED_EQ, (uint64_t)FUTEX_CMD_MASK & 0xffffffffu, (uint64_t)op));
 }
 
 static int deny(const struct choice *c)

@@ -89,8 +89,11 @@ bool rqt_has_robust(void); /* RQPI_CAP_ROBUST */
 void rqt_need_robust(const char *test);
 void rqt_skip(const char *test, const char *why);
 bool rqt_is_denied(const char *what);
-bool rqt_under_emulator(
-    void); /* RQT_EMULATOR: qemu-user, whose threads are the kernel's, but not more */
+/* RQT_EMULATOR: qemu-user, whose threads are the kernel's, but not more. */
+/* Why this machine's emulator is not good enough for a case. */
+void rqt_need_no_emulator(const char *test, const char *why);
+void rqt_need_no_emulated_arm(const char *test);
+bool rqt_under_emulator(void);
 
 /* Restart the watchdog; each case's setup does it. On expiry: every thread's state, then exit. */
 void rqt_watchdog(void);

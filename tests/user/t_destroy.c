@@ -210,6 +210,8 @@ static void hp3_gone_while_a_waiter_in_the_window_is_cancelled(void **state)
 
 static void hp3_shared_gone_while_a_requeued_waiter_is_cancelled(void **state)
 {
+	rqt_need_no_emulator(__func__, "no process_vm_readv(2), by which memory is looked at that "
+				       "may be gone");
 	put_cond_on_page(*state, true);
 	share_mutex(*state);
 	check_cancelled(*state, false);
