@@ -120,6 +120,10 @@ class Watcher(threading.Thread):
         self.over = threading.Event()
 
     def run(self):
+        try:  # of this thread alone; a program of real-time threads would keep it from looking
+            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(2))
+        except PermissionError:
+            pass
         while not self.over.is_set():
             began = time.monotonic()
             self.look()
