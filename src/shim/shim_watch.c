@@ -192,8 +192,8 @@ SHIM_EXPORT_DEFAULT(shim_mutex_destroy, pthread_mutex_destroy, SHIM_BASE);
 SHIM_EXPORT_ALSO(shim_mutex_destroy, shim_mutex_destroy__, __pthread_mutex_destroy, SHIM_BASE);
 
 const struct shim_binding shim_watch_bindings[] = {
-	SHIM_BIND(&real_destroy, shim_mutex_destroy, "pthread_mutex_destroy", SHIM_BASE, true, true),
-	SHIM_BIND(NULL, shim_mutex_destroy__, "__pthread_mutex_destroy", SHIM_BASE, false, false),
+	SHIM_BIND(&real_destroy, shim_mutex_destroy, pthread_mutex_destroy, SHIM_BASE, true, true),
+	SHIM_BIND_OLD(shim_mutex_destroy__, __pthread_mutex_destroy, SHIM_BASE),
 	{.name = NULL},
 };
 /* clang-format on */
