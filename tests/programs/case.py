@@ -54,7 +54,7 @@ class Place:
     def start(self, name, argv, user=None, env=None, keep_input=False):
         """A process; its output goes to NAME.out and NAME.err. `user`: not as root."""
         out, err = self.path(name + ".out"), self.path(name + ".err")
-        self.logs += [out, err]
+        self.logs += [log for log in (out, err) if log not in self.logs]
         command = list(argv)
         if user and os.getuid() == 0:
             entry = pwd.getpwnam(user)

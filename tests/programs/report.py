@@ -92,8 +92,8 @@ This run: {machine}, {cpus} CPUs, Linux {kernel}, {libc}. {passed} passed, {fail
 {skipped} skipped.
 
 - *At work in*: in so many of the program's processes the preload was mapped and active, seen from
-  outside in `/proc/PID/maps` and `/proc/PID/mem`. A run in which a process that lives for a second
-  has it not, or in which none has it, has failed.
+  outside in `/proc/PID/maps` and `/proc/PID/mem`. A run in which a process had libc and not the
+  preload, or one that had stepped aside, or in which none was seen with it, has failed.
 - *Mutexes*: what `--force-pi` had done when the program was last looked at, in the process with
   most of them. Mutexes of the last moment are not in it.
 - *Seen asleep*: threads that were met asleep in a futex operation, in samples of `/proc`, which

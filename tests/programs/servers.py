@@ -116,7 +116,8 @@ def postgresql(place):
                                     "listen_addresses=", "-c", "fsync=off"], user)
     place.until(lambda: os.path.exists(os.path.join(home, ".s.PGSQL.5432")) or
                 server.poll() is not None, "the server")
-    place.until(lambda: place.run("ready", [f"{tools}/pg_isready", *common])[0] == 0, "the server")
+    place.until(lambda: place.run("ready", [f"{tools}/pg_isready", *common])[0] == 0 or
+                server.poll() is not None, "the server")
     status, _ = place.run("fill", [f"{tools}/pgbench", *common, "-i", "-q", "-s", "2", "postgres"])
     place.check("pgbench -i: exit status 0", status == 0)
     status, out = place.run("pgbench", [f"{tools}/pgbench", *common, "-c", "6", "-j", "3", "-T",

@@ -17,7 +17,7 @@ import threading
 import time
 
 PR_SET_CHILD_SUBREAPER = 36
-SHIM_ACTIVE = 1  # shim.h
+SHIM_ACTIVE, SHIM_ASIDE, SHIM_WATCHED = 1, 2, 3  # shim.h; 0: not found out yet
 SYS_FUTEX = 202  # x86-64, as the preload itself
 FUTEX_CMD_MASK = 0x7F
 SLEEPS = {
@@ -26,7 +26,6 @@ SLEEPS = {
 # struct shim_force_counts, all of 64 bits; five reasons why a mutex was left as it is
 COUNTS = ["made", "were", "excepted", "protect", "elsewhere", "locked", "unknown",
           "unlocked_by_others", "refused_to_others", "locked_twice"]
-GRACE_SECONDS = 1  # after execve() the dynamic linker needs a moment
 
 
 def adopt_orphans():
@@ -95,15 +94,10 @@ class Process:
 
     def __init__(self, name):
         self.name = name
-        self.first = time.monotonic()
-        self.last = self.first
         self.base = None  # where the preload begins; None: not mapped
         self.active = False
+        self.without = False  # it is not mapped, and will not be; or it has stepped aside
         self.counts = dict.fromkeys(COUNTS, 0)
-
-    def lacks_preload(self):
-        """It had the time, and the preload is not mapped or has stepped aside."""
-        return not self.active and self.last - self.first >= GRACE_SECONDS
 
 
 class Watcher(threading.Thread):
@@ -144,7 +138,7 @@ class Watcher(threading.Thread):
             self.look_at_threads(pid)
 
     def look_at_maps(self, pid, process):
-        if process.active:
+        if process.base is not None:
             return
         try:
             with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as stream:
@@ -154,19 +148,22 @@ class Watcher(threading.Thread):
             return
         except OSError:
             return
-        if text:  # else it is ending
-            process.last = time.monotonic()
+        # The dynamic linker maps what is to be preloaded first, and the libraries after that.
+        process.without = "/libc.so.6\n" in text
         for line in text.splitlines():
             fields = line.split(maxsplit=5)
             if len(fields) == 6 and fields[5] == self.preload and int(fields[2], 16) == 0:
                 process.base = int(fields[0].split("-")[0], 16)
+                process.without = False
                 return
 
     def look_at_state(self, pid, process):
         try:
             with open(f"/proc/{pid}/mem", "rb", buffering=0) as stream:
                 stream.seek(process.base + self.offsets["shim_state"])
-                process.active |= int.from_bytes(stream.read(4), "little") == SHIM_ACTIVE
+                state = int.from_bytes(stream.read(4), "little")
+                process.active |= state in (SHIM_ACTIVE, SHIM_WATCHED)
+                process.without = state == SHIM_ASIDE
                 if "shim_force_counts" in self.offsets:
                     stream.seek(process.base + self.offsets["shim_force_counts"])
                     values = struct.unpack(f"<{len(COUNTS)}Q", stream.read(8 * len(COUNTS)))
@@ -196,7 +193,7 @@ class Watcher(threading.Thread):
         """Processes with the preload at work; too short-lived to tell; names of those without."""
         every = list(self.processes.values())
         active = sum(p.active for p in every)
-        without = [p.name for p in every if p.lacks_preload()]
+        without = [p.name for p in every if p.without and not p.active]
         return active, len(every) - active - len(without), sorted(set(without))
 
     def asleep(self):
