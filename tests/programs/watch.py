@@ -148,8 +148,9 @@ class Watcher(threading.Thread):
             return
         except OSError:
             return
-        # The dynamic linker maps what is to be preloaded first, and the libraries after that.
-        process.without = "/libc.so.6\n" in text
+        # The dynamic linker maps what is to be preloaded first, and the libraries after that. The
+        # stack stands last: a text without it was cut off by the end of the process.
+        process.without = "/libc.so.6\n" in text and "[stack]" in text
         for line in text.splitlines():
             fields = line.split(maxsplit=5)
             if len(fields) == 6 and fields[5] == self.preload and int(fields[2], 16) == 0:
