@@ -14,7 +14,7 @@ export LC_ALL=C.UTF-8
 cd "$(dirname "$0")/.." || exit 2
 
 LIBRARIES='librqpi librqpi-engine'
-PRELOADS='librqpi-preload librqpi-futex-preload'
+PRELOADS='librqpi-preload librqpi-preload-mutex librqpi-futex-preload'
 
 update=''
 if [ "${1:-}" = --update ]; then
@@ -34,7 +34,7 @@ fail() {
 
 built() { # built NAME: the library of that name in $build
 	local found
-	found=$(find "$build" -name "$1.so" -print -quit 2>/dev/null)
+	found=$(find "$build" -name "$1.so" -xtype f -print -quit 2>/dev/null)
 	[ -n "$found" ] || fail "$1.so was not built in $build"
 	echo "$found"
 }

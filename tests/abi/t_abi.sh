@@ -11,7 +11,7 @@ place=$(mktemp -d) || exit 2
 trap 'rm -rf "$place"' EXIT
 n=0
 
-for need in abidw abidiff gcc readelf; do
+for need in abidw abidiff gcc meson ninja readelf; do
 	if ! command -v $need >/dev/null; then
 		echo "1..0 # SKIP $need is not here"
 		exit 0
@@ -22,11 +22,11 @@ if [ "$(gcc -dumpmachine | cut -d- -f1)" != x86_64 ]; then
 	exit 0
 fi
 
+# The copy as the tree has it; what was built stays, for ninja to see what is to be done again.
 fresh() {
-	rm -rf "$place/t" && mkdir -p "$place/t/build" "$place/t/src" && cd "$place/t" || exit 2
-	cp -r "$tree"/{scripts,abi,include,debian,meson.build} . &&
-		cp -r "$tree"/src/{base,sys,user,shim,host} src/ &&
-		ln -s "${libraries[@]}" build/ || exit 2
+	mkdir -p "$place/t/build/given" && cd "$place/t" || exit 2
+	rm -rf scripts abi include debian src
+	cp -r "$tree"/{scripts,abi,include,debian,src,meson.build,meson_options.txt} . || exit 2
 }
 
 report() { # report STATUS NAME: what was said, if it is bad
@@ -40,9 +40,12 @@ report() { # report STATUS NAME: what was said, if it is bad
 }
 
 build() {
-	gcc -w -g -O0 -std=gnu11 -shared -fPIC -fvisibility=hidden -pthread -Iinclude -I. \
-		src/user/*.c src/sys/*.c -Wl,--version-script=src/user/librqpi.map \
-		-Wl,-soname,librqpi.so.0 -o build/librqpi.so >"$place/said" 2>&1
+	{
+		[ -f build/build.ninja ] || CC=gcc meson setup build --optimization 0 -Ddebug=true \
+			-Dtools=false -Dbench=false -Dtests=false
+		ninja -C build "$(ninja -C build -t targets all |
+			sed -n 's/^\(src\/librqpi\.so\.[0-9.]*\): c_LINKER.*/\1/p')"
+	} >"$place/said" 2>&1
 }
 
 kept() {
@@ -63,21 +66,19 @@ edit() { # edit FILE SED-SCRIPT: it must change the file
 	}
 }
 
-libraries=()
+fresh
 for library; do
 	# As a build folder has them: without a version in the name.
-	ln -sf "$library" "$place/$(basename "${library%.so*}").so" || exit 2
-	libraries+=("$place/$(basename "${library%.so*}").so")
+	ln -s "$library" "build/given/$(basename "${library%.so*}").so" || exit 2
 done
 would_break='programs that were built with it would break'
 
 echo 1..12
-fresh
 kept
 report $? "what has not changed is kept"
-cp build/librqpi.so "$place/clean.so"
+cp build/src/librqpi.so "$place/clean.so"
 
-edit src/user/user.h 's/^struct [a-z_]* {$/&\n\tint planted;/'
+edit src/user/user.h 's/^struct rqu_wait {$/&\n\tint planted;/'
 kept
 report $? "a structure of the sources alone may change"
 
@@ -120,18 +121,18 @@ scripts/abi.sh --update build >"$place/said" 2>&1 && scripts/abi.sh build >>"$pl
 report $? "it is, with --update, and for Debian, too"
 
 fresh
-cp "$place/clean.so" build/librqpi.so
+cp --remove-destination "$place/clean.so" build/src/librqpi.so
 echo 'pthread_planted@@GLIBC_2.3.2' >>abi/librqpi-preload.symbols
 refused 'removed: pthread_planted'
 report $? "a preload has lost a function"
 
 fresh
-cp "$place/clean.so" build/librqpi.so
+cp --remove-destination "$place/clean.so" build/src/librqpi.so
 edit abi/librqpi-futex-preload.symbols '/^nice$/d'
 refused 'added: nice'
 report $? "a preload has got a function"
 
 fresh
-strip -g -o build/librqpi.so "$place/clean.so" && scripts/abi.sh build >"$place/said" 2>&1
+strip -g -o build/src/librqpi.so "$place/clean.so" && scripts/abi.sh build >"$place/said" 2>&1
 [ $? -eq 2 ] && grep -q 'has no debugging information' "$place/said"
 report $? "without debugging information nothing is compared"

@@ -11,7 +11,7 @@ n=0
 
 fresh() {
 	rm -rf "$place/t" && mkdir "$place/t" && cd "$place/t" || exit 2
-	(cd "$tree" && tar -c scripts/*.py src/*/*.map include man tests examples sim debian \
+	(cd "$tree" && tar -c scripts/*.py src/*/*.map src/shim include man tests examples sim debian \
 		meson.build src/meson.build) | tar -x -C "$place/t" || exit 2
 }
 
@@ -47,7 +47,7 @@ report $? "without a fault there is no finding"
 
 edit src/user/librqpi.map 's/^\trqpi_caps;/&\n\trqpi_planted;/'
 edit src/host/librqpi-engine.map '/^\trqpi_task_get;/d'
-edit src/shim/shim.map 's/^\tpthread_cond_wait;/&\n\tpthread_planted;/'
+edit src/shim/shim_c11.c 's/^SHIM_EXPORT_BOTH(mtx_lock);/&\nSHIM_EXPORT_BOTH(mtx_planted);/'
 edit include/rqpi/base.h 's/^#define RQPI_VERSION_MAJOR.*/&\n#define RQPI_PLANTED(x) (x)/'
 edit include/rqpi/compat/rtpi.h \
 	's/^static inline int pi_cond_init/static inline int pi_planted(void)\n{\n}\n\n&/'
@@ -65,7 +65,7 @@ finds 'rqpi_task_get is in NAME, and there is no such function' "a page for no f
 finds 'rqpi_cond_wait is in NAME and not in SYNOPSIS' "a function without a synopsis"
 finds 'rqpi_cond_signal is not installed by its own name' "a page that man does not find"
 finds 'man/rqpi_cxx.3 is not installed' "a page that is not installed"
-finds 'pthread_planted is in no manual page' "a function of a preload, untold"
+finds 'mtx_planted is in no manual page' "a function of a preload, untold"
 finds 'RQPI_PLANTED is in no manual page' "a macro without a word"
 finds 'no test calls pi_planted' "an inline function without a test"
 finds 'no test calls planted()' "a member function without a test"
