@@ -88,7 +88,8 @@ build_package() {
 	version=$(sed -n '1s/^rqpi (\(.*\)-.*/\1/p' debian/changelog)
 	mkdir "$place/rqpi" &&
 		scripts/tree.py all | tar -c --verbatim-files-from -T - | tar -x -C "$place/rqpi" &&
-		tar -c -z -C "$place" --exclude=rqpi/debian -f "$place/rqpi_$version.orig.tar.gz" rqpi &&
+		tar -c -z -C "$place" --exclude=rqpi/debian \
+			-f "$place/rqpi_$version.orig.tar.gz" rqpi &&
 		(cd "$place/rqpi" && limited dpkg-buildpackage -us -uc)
 }
 

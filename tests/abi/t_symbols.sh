@@ -11,8 +11,8 @@ n=0
 
 fresh() {
 	rm -rf "$place/t" && mkdir "$place/t" && cd "$place/t" || exit 2
-	(cd "$tree" && tar -c scripts/*.py src/*/*.map src/shim include man tests examples sim debian \
-		meson.build src/meson.build) | tar -x -C "$place/t" || exit 2
+	(cd "$tree" && tar -c scripts/*.py src/*/*.map src/shim include man tests examples sim \
+		debian meson.build src/meson.build) | tar -x -C "$place/t" || exit 2
 }
 
 report() { # report STATUS NAME: what was said, if it is bad
