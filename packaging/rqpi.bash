@@ -20,6 +20,8 @@ _rqpi_words() { # _rqpi_words COMMAND OPTION
 	conform--on=) echo linux engine both ;;
 	demo--only=) echo order herd inversion ;;
 	demo--scenario=) echo group order ;;
+	run--stats=) echo text json ;;
+	run--stats-signal=) compgen -A signal SIG | sed 's/^SIG//' ;;
 	bench) echo uncontended wake herd inversion queue contended pool engine chain checker all ;;
 	check) command rqpi check --list 2>/dev/null | sed 's/ .*//' ;;
 	doctor--root=) compgen -d -- "$word" ;;

@@ -65,7 +65,7 @@ DEFINES = {
     "src/sys/": r"rqu_|rqpi_",
     "src/host/": r"rqh_|rqpi_",
     "src/user/": r"rqu_|rqpi_",
-    "src/shim/": r"shim_|rqpi_preload_|(__)?pthread_|mtx_|cnd_",
+    "src/shim/": r"shim_|rqpi_preload_|(__)?pthread_|mtx_|cnd_|_[eE]xit$",
     "src/shim/futex_shim.c": r"syscall$|nice$|sched_\w+$|setpriority$|pthread_|rqpi_",
     "sim/": r"rqs_",
     # What the compiler calls with -fsanitize=thread, and copies structures with.
@@ -91,7 +91,8 @@ FREESTANDING = re.compile(
 EXPORTS = {
     "librqpi.so": r"rqpi_",
     "librqpi-preload.so": r"pthread_|rqpi_preload_active$|(GLIBC|RQPI_PRELOAD)_[0-9.]+$",
-    "librqpi-preload-mutex.so": r"(__)?pthread_|mtx_|cnd_|rqpi_preload_active$|(GLIBC|RQPI_PRELOAD)_[0-9.]+$",
+    "librqpi-preload-mutex.so":
+        r"(__)?pthread_|mtx_|cnd_|_[eE]xit$|rqpi_preload_active$|(GLIBC|RQPI_PRELOAD)_[0-9.]+$",
     "librqpi-engine.so": r"rqpi_",
     "librqpi-futex-preload.so": r"syscall$|nice$|sched_\w+$|setpriority$|pthread_|rqpi_",
 }

@@ -148,7 +148,7 @@ bool shim_active(void)
  * A program's own malloc may lock mutexes, and the dynamic linker may call it while we look for
  * libc's lock: before there is a second thread, as this runs in the first constructor or earlier.
  */
-bool shim_ready(void)
+bool shim_ready_slow(void)
 {
 	shim_active();
 	return shim_real.lock && shim_real.unlock && shim_real.trylock;

@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "src/base/atomic.h"
+
 /* libc's own functions, by version: what a program would have called without us. */
 struct shim_real {
 	int (*wait)(pthread_cond_t *cond, pthread_mutex_t *mutex);
@@ -63,8 +65,16 @@ extern bool shim_observing;
 /* True: the preload does its work. Finds out at the first call. */
 bool shim_active(void);
 
-/* The same, for functions that may be called by a program's allocator while we find out. */
-bool shim_ready(void);
+/*
+ * Are libc's functions known? For those that may be called by a program's allocator while we find
+ * out.
+ */
+bool shim_ready_slow(void);
+
+static inline bool shim_ready(void)
+{
+	return rqb_likely(rqb_load_acq(&shim_state) != SHIM_UNKNOWN) || shim_ready_slow();
+}
 
 /* One line on stderr, "rqpi: preload: " and the parts up to NULL; no stdio, no allocation. */
 void shim_say(const char *part, ...) __attribute__((sentinel));

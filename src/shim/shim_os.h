@@ -23,6 +23,8 @@ bool shim_os_name(uint32_t tid, char *name);
 
 uint32_t shim_os_pid(void);
 
+_Noreturn void shim_os_exit(int status);
+
 /* Forget what is written in anonymous memory: it reads as zeros again. */
 void shim_os_wipe(void *memory, size_t size);
 

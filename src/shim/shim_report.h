@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shim_report.h - the report of --observe and --stats: gathered and written by shim_report.c, in the
- * words of shim_report_text.c or shim_report_json.c.
+ * shim_report.h - the report of --observe and --stats: gathered and written by shim_report.c, in
+ * the words of shim_report_text.c or shim_report_json.c.
  */
 #ifndef RQU_SHIM_REPORT_H
 #define RQU_SHIM_REPORT_H

@@ -260,7 +260,9 @@ void shim_report_text(struct shim_report *r)
 		struct shim_row *row = &shim_table->row[r->order[i]];
 		bool cond = shim_row_is_cond(row);
 
-		if (row->waits == 0 || told[cond]++ >= MOST)
+		if (row->waits == 0)
+			continue; /* somebody waits now, or it has only been signalled */
+		if (told[cond]++ >= MOST)
 			silent++;
 		else if (cond)
 			tell_cond(&r->out, row);
@@ -268,7 +270,7 @@ void shim_report_text(struct shim_report *r)
 			tell_mutex(&r->out, row);
 	}
 	if (silent)
-		tell_count(&r->out, silent, " locks more: --stats=json tells all\n");
+		tell_count(&r->out, silent, " locks more, which --stats=json tells\n");
 	tell_waiting(r);
 	tell_rest(r);
 }

@@ -302,7 +302,7 @@ void shim_stats_record(struct shim_record *r, uint64_t ns, uint32_t waiter, uint
 		rqb_pause();
 	}
 	if (seq & 1)
-		return; /* its writer does not run: the maximum is exact, who it was is of another wait */
+		return; /* its writer does not run: the maximum is exact, the names are older */
 	if (ns > r->ns) {
 		r->ns = ns;
 		r->waiter = who[0];

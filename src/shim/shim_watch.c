@@ -15,6 +15,7 @@
 
 #include <errno.h>
 
+#include "src/base/pause.h"
 #include "src/shim/shim.h"
 #include "src/shim/shim_force.h"
 #include "src/shim/shim_lock.h"
@@ -30,12 +31,26 @@ static bool word_names_owner(int kind)
 	return (kind & (SHIM_KIND_INHERIT | SHIM_KIND_ROBUST)) != 0;
 }
 
+#define LOOKS 100 /* for the name of an owner who has just locked */
+
 /* 0: nobody, or somebody who has not written his name yet. */
 static uint32_t owner_of(pthread_mutex_t *m)
 {
 	if (word_names_owner(shim_mutex_kind(m)))
 		return rqb_word_tid(rqb_load(shim_mutex_word(m)));
 	return rqb_load((const uint32_t *)(const void *)&m->__data.__owner);
+}
+
+/* The same, with patience: the word is taken first, and the name written then. */
+static uint32_t await_owner(pthread_mutex_t *m)
+{
+	uint32_t owner = owner_of(m);
+
+	for (int i = 0; i < LOOKS && !owner && rqb_load(shim_mutex_word(m)); i++) {
+		rqb_pause();
+		owner = owner_of(m);
+	}
+	return owner;
 }
 
 static void compare_urgency(struct shim_watch *w, int kind, struct shim_seat *seat)
@@ -53,8 +68,8 @@ void shim_watch_enter(struct shim_watch *w, pthread_mutex_t *m, const void *call
 {
 	int kind = shim_mutex_kind(m);
 
-	w->owner = owner_of(m);
 	w->since = shim_stats_now();
+	w->owner = await_owner(m);
 	w->row = shim_stats_row(shim_key(m, false), caller);
 	rqb_store(&w->row->kind, (uint32_t)kind);
 	if (shim_forcing && !(kind & SHIM_KIND_INHERIT) && !rqb_load(&w->row->left))

@@ -88,7 +88,7 @@ static uint32_t release(struct shim_row *row, bool all)
 		c = unpack(seen);
 		waiting = c.waiters - c.released;
 		c.released = all ? c.waiters : c.released + (waiting > 0);
-	} while (!rqb_cas64(&row->crowd, seen, pack(c)));
+	} while (waiting > 0 && !rqb_cas64(&row->crowd, seen, pack(c)));
 	return waiting;
 }
 

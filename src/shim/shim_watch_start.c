@@ -6,6 +6,7 @@
  * What is wrong with a variable is said, and the rest is done: `rqpi run` has refused it before.
  */
 #define _GNU_SOURCE
+#include <dlfcn.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,8 +16,12 @@
 #include "src/shim/shim.h"
 #include "src/shim/shim_cond.h"
 #include "src/shim/shim_report.h"
+#include "src/shim/shim_version.h"
 #include "src/shim/shim_watch.h"
 #include "src/user/user.h"
+
+/* Nobody calls it by this name. */
+void shim_exit(int status);
 
 /* A number from @from to @to, the whole of @text. False: it is none. */
 static bool number(const char *text, unsigned long from, unsigned long to, uint32_t *n)
@@ -60,6 +65,36 @@ static void choose(const char *value)
 	choice->main = number_of("RQPI_STATS_MAIN", 1, UINT32_MAX, 0);
 }
 
+static uint32_t pid_of_report; /* not that of a child of vfork, which runs in our memory */
+
+static void report_exit(void)
+{
+	if (shim_watching && shim_os_pid() == pid_of_report)
+		shim_report_write("exit");
+}
+
+__attribute__((destructor)) static void at_exit(void)
+{
+	report_exit();
+}
+
+/*
+ * Shells and browsers end by _exit(), which calls no destructor. Not among the bindings: a program
+ * for which another library is in front of this one is watched all the same.
+ */
+static void (*next_exit)(int status);
+
+SHIM_API void shim_exit(int status)
+{
+	report_exit();
+	if (next_exit)
+		next_exit(status);
+	shim_os_exit(status);
+}
+
+SHIM_EXPORT_DEFAULT(shim_exit, _exit, SHIM_BASE);
+SHIM_EXPORT_ALSO(shim_exit, shim_exit_c99, _Exit, SHIM_BASE);
+
 static void on_signal(int sig)
 {
 	(void)sig;
@@ -70,6 +105,7 @@ static void in_child(void)
 {
 	shim_stats_forget();
 	shim_report_begin();
+	pid_of_report = shim_os_pid();
 }
 
 static void listen(void)
@@ -93,11 +129,14 @@ void shim_watch_start(void)
 	static uint32_t started;
 	const char *stats = getenv("RQPI_STATS");
 	const char *observe = getenv("RQPI_OBSERVE");
+	void *next;
 
 	if (!stats && (!observe || strcmp(observe, "1") != 0))
 		return;
 	if (!rqb_cas(&started, 0, 1))
 		return;
+	next = dlsym(RTLD_NEXT, "_exit");
+	memcpy(&next_exit, &next, sizeof(next));
 	if (!shim_stats_start(number_of("RQPI_STATS_LOCKS", 1, SHIM_ROWS_MAX, SHIM_ROWS_USUAL))) {
 		shim_say("no memory for --stats", NULL);
 		return;
@@ -105,14 +144,9 @@ void shim_watch_start(void)
 	choose(stats);
 	keep_file_name();
 	shim_report_begin();
+	pid_of_report = shim_os_pid();
 	pthread_atfork(NULL, NULL, in_child);
 	listen();
 	shim_cond_watcher = &shim_watch_cond;
 	shim_watching = true;
-}
-
-__attribute__((destructor)) static void at_exit(void)
-{
-	if (shim_watching)
-		shim_report_write("exit");
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "cmd.h"
+#include "run_stats.h"
 
 enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127 }; /* as env(1) and the shells say it */
 
@@ -110,6 +111,7 @@ static int become(const char **command)
 struct choice {
 	int force;    /* --force-pi */
 	char *except; /* --except, all of them, separated by colons; NULL: none */
+	struct run_stats stats;
 };
 
 static int set_variable(const char *name, const char *value)
@@ -125,8 +127,10 @@ static int set_environment(const struct choice *choice)
 	char preload[PATH_MAX];
 	char *value;
 	int err;
+	bool mutex = choice->force || run_stats_wanted(&choice->stats);
 
-	if (preload_find("run", choice->force ? PRELOAD_MUTEX : PRELOAD_COND, preload))
+	if (run_stats_set(&choice->stats, choice->force) ||
+	    preload_find("run", mutex ? PRELOAD_MUTEX : PRELOAD_COND, preload))
 		return -1;
 	value = preload_join(preload, getenv("LD_PRELOAD"));
 	err = set_variable("LD_PRELOAD", value);
@@ -179,6 +183,7 @@ int cmd_run(int argc, char **argv)
 	     "but not those in, or first used by, programs and libraries of this name (may be "
 	     "repeated)",
 	     "PATTERN"},
+	    RUN_STATS_OPTIONS(choice.stats),
 	    POPT_AUTOHELP POPT_TABLEEND};
 	const char **command;
 	poptContext context;
@@ -186,6 +191,7 @@ int cmd_run(int argc, char **argv)
 	int c;
 
 	argv[0] = (char[]){"rqpi run"};
+	run_stats_prepare(argc, argv);
 	context = poptGetContext("rqpi", argc, (const char **)argv, table,
 				 POPT_CONTEXT_POSIXMEHARDER);
 	poptSetOtherOptionHelp(context,
@@ -209,5 +215,8 @@ int cmd_run(int argc, char **argv)
 	}
 	poptFreeContext(context);
 	free(choice.except);
+	free(choice.stats.format);
+	free(choice.stats.file);
+	free(choice.stats.signal);
 	return status;
 }
