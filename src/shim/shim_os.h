@@ -15,10 +15,16 @@
 
 #define SHIM_NAME_SIZE 16 /* of a thread's name, as the kernel keeps it */
 
+/*
+ * May a system call that is not expected be the end of this process? Sandboxes handle SIGSYS. Such
+ * a process is not asked about threads other than the caller.
+ */
+bool shim_os_sandboxed(void);
+
 /* @tid's own policy and priority, not what it has inherited; 0: the caller. False: not known. */
 bool shim_os_policy(uint32_t tid, int *policy, int *priority);
 
-/* @tid's name. False, and @name is "": there is no such thread, or /proc does not tell. */
+/* @tid's name; 0: the caller. False, and @name is "": there is no such thread, or not known. */
 bool shim_os_name(uint32_t tid, char *name);
 
 uint32_t shim_os_pid(void);

@@ -169,7 +169,7 @@ const char *shim_policy_name(int policy)
 	case SCHED_DEADLINE:
 		return "DEADLINE";
 	default:
-		return "policy not known";
+		return "?";
 	}
 }
 

@@ -246,11 +246,17 @@ static void remember(uint32_t tid, const char *name)
 	rqb_store_rel(&face->tid, tid);
 }
 
+/* The caller is asked for by 0: that is always allowed. */
+static uint32_t as_asked(uint32_t tid)
+{
+	return tid == rqu_tid() ? 0 : tid;
+}
+
 void shim_stats_see(uint32_t tid)
 {
 	char name[SHIM_NAME_SIZE] = "";
 
-	if (tid && rqb_load(&faces[tid % FACES].tid) != tid && shim_os_name(tid, name))
+	if (tid && rqb_load(&faces[tid % FACES].tid) != tid && shim_os_name(as_asked(tid), name))
 		remember(tid, name);
 }
 
@@ -264,10 +270,10 @@ void shim_stats_person(struct shim_person *p, uint32_t tid)
 	p->tid = tid;
 	if (tid == 0)
 		return;
-	shim_os_policy(tid, &policy, &priority);
+	shim_os_policy(as_asked(tid), &policy, &priority);
 	p->policy = (int16_t)policy;
 	p->priority = (int16_t)priority;
-	if (shim_os_name(tid, p->name))
+	if (shim_os_name(as_asked(tid), p->name))
 		remember(tid, p->name);
 	else if (rqb_load_acq(&face->tid) == tid)
 		memcpy(p->name, face->name, SHIM_NAME_SIZE);

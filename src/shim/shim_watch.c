@@ -77,6 +77,7 @@ void shim_watch_enter(struct shim_watch *w, pthread_mutex_t *m, const void *call
 	w->seat = shim_stats_seat();
 	compare_urgency(w, kind, w->seat);
 	shim_stats_see(w->owner);
+	shim_stats_see(rqu_tid());
 	if (w->seat) {
 		w->seat->owner = w->owner;
 		w->seat->since = w->since;

@@ -204,7 +204,8 @@ static bool holds_partner(struct shim_row *row)
 	pthread_mutex_t *m = (pthread_mutex_t *)(uintptr_t)rqb_load64(&row->partner);
 	uint32_t owner;
 
-	return m && rqu_sys_read((uint32_t *)(void *)&m->__data.__owner, &owner) == 0 &&
+	return m && !shim_os_sandboxed() &&
+	       rqu_sys_read((uint32_t *)(void *)&m->__data.__owner, &owner) == 0 &&
 	       owner == rqu_tid();
 }
 

@@ -278,7 +278,7 @@ static void scene_fork(void)
 	contend(&the_lock, "parents", 0);
 	child = fork();
 	if (child == 0) {
-		contend(&the_lock, "childs", 0);
+		contend(&the_lock, "offspring", 0);
 		exit(0);
 	}
 	waitpid(child, NULL, 0);

@@ -161,7 +161,7 @@ def a_forked_child_begins_anew():
         equal("name of the child's file", others[0], f"{name}.{child['pid']}")
         check_totals(parent, mutex_waits=3)
         check_totals(child, mutex_waits=1)
-        equal("waiter", lock(child, "the_lock")["longest"]["waiter"]["name"], "childs")
+        equal("waiter", lock(child, "the_lock")["longest"]["waiter"]["name"], "offspring")
 
 
 def a_child_of_vfork_reports_nothing():
