@@ -98,6 +98,7 @@ static void tell_mutex(struct shim_print *p, int *first, struct shim_row *row)
 	text_of(p, first, "protocol", shim_protocol_name(row->kind));
 	flag_of(p, first, "robust", (row->kind & SHIM_KIND_ROBUST) != 0);
 	flag_of(p, first, "shared", (row->kind & SHIM_KIND_SHARED) != 0);
+	flag_of(p, first, "made_pi", (row->kind & SHIM_KIND_MADE) != 0);
 	text_of(p, first, "left", shim_left_name(row));
 	shim_print_count(p, first, "inversions", row->inversions);
 	shim_print_count(p, first, "inversion_ns", row->inversion_ns);

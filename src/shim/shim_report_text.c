@@ -115,7 +115,8 @@ static void tell_mutex(struct shim_print *p, struct shim_row *row)
 	shim_print(p, ", ", shim_type_name(row->kind),
 		   row->kind & SHIM_KIND_ROBUST ? ", robust" : "",
 		   row->kind & SHIM_KIND_SHARED ? ", process-shared" : "",
-		   row->kind & SHIM_KIND_INHERIT   ? ", inherits"
+		   row->kind & SHIM_KIND_MADE	   ? ", made to inherit"
+		   : row->kind & SHIM_KIND_INHERIT ? ", inherits"
 		   : row->kind & SHIM_KIND_PROTECT ? ", has a ceiling"
 						   : ", does not inherit",
 		   NULL);

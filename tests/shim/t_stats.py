@@ -80,7 +80,7 @@ def with_inheritance_it_is_a_boost():
     told, _ = report(["--force-pi"], "inversion")
     row = lock(told, "the_lock")
     check_totals(told, mutex_waits=1, inversions=0, boosts=1)
-    equal("protocol", row["protocol"], "inherit")
+    equal("protocol", (row["protocol"], row["made_pi"]), ("inherit", True))
     assert told["forced"]["made"] >= 1 and told["force_pi"], told
 
 
@@ -88,6 +88,7 @@ def what_force_pi_left_is_told():
     told, _ = report(["--force-pi", "--except=" + os.path.basename(PROGRAM)], "equals")
     equal("left", lock(told, "the_lock")["left"], "excepted")
     equal("protocol", lock(told, "the_lock")["protocol"], "none")
+    equal("made_pi", lock(told, "the_lock")["made_pi"], False)
     assert told["forced"]["left_excepted"] >= 1, told
 
 
