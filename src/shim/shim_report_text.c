@@ -240,6 +240,12 @@ static void tell_rest(struct shim_report *r)
 		}
 		shim_print(p, "\n", NULL);
 	}
+	if (r->conds.window_wakes) {
+		shim_print(
+		    p, "released between unlock and sleep, and so not in the order of priority: ",
+		    NULL);
+		tell_count(p, r->conds.window_wakes, " waits\n");
+	}
 	if (r->totals.rowless_waits) {
 		shim_print(p, "the table is full (RQPI_STATS_LOCKS=", NULL);
 		tell_count(p, shim_table->rows, "): ");
