@@ -45,6 +45,8 @@ struct shim_layout {
 	uint32_t clock_flag;   /* in it: CLOCK_MONOTONIC */
 	uint32_t pshared_flag; /* in it: process-shared */
 	size_t slot;	       /* two words, 8-aligned, 0 unless libc's waiters are inside */
+	bool slot_is_ours;     /* not even then does libc use them */
+	bool share;	       /* process-shared condvars may be ours (shim_shared.c) */
 };
 
 #define SHIM_REFS_SHIFT 3 /* in the word at `refs`: the count of waiters begins at this bit */

@@ -50,6 +50,23 @@ static bool names_channel(uint32_t slot)
 	return (slot & RQU_REF_TAG) != 0;
 }
 
+/* take_wait() with a process-shared condvar. */
+static bool take_shared_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+	uint32_t *slot = slot_of(cond);
+	bool fits = shim_mutex_is_ours(mutex) && shim_mutex_shared(mutex);
+
+	if (shim_layout.slot_is_ours || !shim_layout.share)
+		return fits && shim_layout.share;
+	if (fits && !libc_has_waiters(cond))
+		return true;
+	if (shim_shared_in_use(slot)) {
+		shim_shared_release(slot, INT_MAX);
+		shim_shared_forget(slot);
+	}
+	return false;
+}
+
 /* Is this wait ours? If not, the condvar is made ready for libc. */
 static bool take_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 {
@@ -58,7 +75,7 @@ static bool take_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
 	if (!shim_active() || shim_observing)
 		return false;
 	if (is_shared(cond))
-		return shim_mutex_is_ours(mutex) && shim_mutex_shared(mutex);
+		return take_shared_wait(cond, mutex);
 	name = rqb_load(slot_of(cond));
 	if (shim_mutex_is_ours(mutex) && (name == 0 || names_channel(name)) &&
 	    !libc_has_waiters(cond))
@@ -176,7 +193,7 @@ static inline bool nobody_waits(pthread_cond_t *cond)
 /* There may be processes without a preload, whose threads wait their own way. */
 static int release_shared(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *))
 {
-	int err = shim_shared_release(slot_of(cond), nr_requeue);
+	int err = shim_layout.share ? shim_shared_release(slot_of(cond), nr_requeue) : 0;
 
 	return libc_has_waiters(cond) ? real(cond) : err;
 }
@@ -216,9 +233,10 @@ SHIM_API int shim_cond_destroy(pthread_cond_t *cond)
 	if (shim_active() && shim_cond_watcher)
 		shim_cond_watcher->destroy(cond);
 	/* Released waiters of ours are not in the condvar any more: nothing to wait for. */
-	if (shim_active() && !shim_observing && is_shared(cond))
-		shim_shared_forget(slot_of(cond));
-	else if (shim_active() && names_channel(rqb_load(slot_of(cond))))
+	if (shim_active() && !shim_observing && is_shared(cond)) {
+		if (shim_layout.share && shim_shared_in_use(slot_of(cond)))
+			shim_shared_forget(slot_of(cond));
+	} else if (shim_active() && names_channel(rqb_load(slot_of(cond))))
 		rqb_store(slot_of(cond), 0);
 	return shim_real.destroy(cond);
 }

@@ -43,7 +43,9 @@ extern const struct shim_cond_watcher *shim_cond_watcher;
  */
 int shim_shared_wait(uint32_t *slot, struct rqu_lock *lock, const struct rqu_deadline *dl);
 int shim_shared_release(uint32_t *slot, int nr_requeue);
-/* At destroy. */
+/* Has anybody of ours waited there since the last shim_shared_forget()? */
+bool shim_shared_in_use(uint32_t *slot);
+/* At destroy, and when the condvar is to be libc's. */
 void shim_shared_forget(uint32_t *slot);
 
 #endif /* RQU_SHIM_COND_H */

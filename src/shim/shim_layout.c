@@ -10,6 +10,7 @@
 #include "src/shim/shim.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -102,6 +103,7 @@ static bool find_flags(void)
 	uint32_t plain[COND_WORDS];
 	uint32_t mono[COND_WORDS];
 	uint32_t shared[COND_WORDS];
+	const char *share = getenv("RQPI_PRELOAD_SHARED");
 	size_t at;
 
 	if (!cond_words(plain, CLOCK_REALTIME, PTHREAD_PROCESS_PRIVATE) ||
@@ -120,12 +122,14 @@ static bool find_flags(void)
 	 */
 	if (mono[at] != 2 || shared[at] != 1)
 		return false;
+	shim_layout.slot_is_ours = shim_layout.refs == 28;
 	if (shim_layout.refs == 36)
 		shim_layout.slot = 16; /* the two group reference counts */
 	else if (shim_layout.refs == 28)
-		shim_layout.slot = 40; /* where those counts were is now unused */
+		shim_layout.slot = 40; /* the two words that 2.41 has no use for */
 	else
 		return false;
+	shim_layout.share = shim_layout.slot_is_ours || (share && strcmp(share, "1") == 0);
 	return true;
 }
 

@@ -3,17 +3,23 @@
  * shim_shared.c - process-shared condvars: all there is of one lies in the two words of its slot.
  *
  *	word 0	the sequence that waiters sleep on
- *	word 1	PLACE_KNOWN and the distance to the mutex in words, or PLACE_PLAIN; 0: nobody of
- *		ours has waited yet
+ *	word 1	PLACE_OURS and the distance to the mutex in words, or PLACE_PLAIN; without
+ *		PLACE_OURS: nobody of ours has waited yet
  *
  * It is pshared.c of the library in eight bytes: nobody is counted, so a signal goes to the kernel
- * once anybody has ever waited. Processes without a preload may use the same condvar libc's way
- * (their count is in libc's own words, which we leave alone): a signal of ours reaches both, one of
- * theirs only their own, so that nobody of ours sleeps longer than SLICE_MS before the program
- * looks at its condition again. POSIX calls that a spurious wakeup.
+ * once anybody has ever waited.
+ *
+ * From glibc 2.41 on the slot is free for good, and processes without a preload may use the same
+ * condvar libc's way (shim_layout.slot_is_ours): a signal of ours reaches both, one of theirs only
+ * their own, so that nobody of ours sleeps longer than SLICE_MS before the program looks at its
+ * condition again. POSIX calls that a spurious wakeup. Before 2.41 libc's waiters count themselves
+ * in those words while inside, and its signallers wait until the count is 0: a process without a
+ * preload that met our values there would hang. So a process-shared condvar is then libc's, unless
+ * RQPI_PRELOAD_SHARED=1 says that all of its users have the preload; and even so it is on one side
+ * at a time, as a private one is.
  *
  *	waiter					signaller
- *	(mutex) place, t = seq			place == 0: nobody, done
+ *	(mutex) place, t = seq			no place: nobody, done
  *	unlock					step seq
  *	WAIT_REQUEUE_PI(seq, t, mutex)		CMP_REQUEUE_PI(seq, mutex by its place)
  */
@@ -24,8 +30,9 @@
 #include "src/user/channel.h"
 
 #define SLICE_MS    200
-#define PLACE_KNOWN 1u /* the distance is in the other bits */
-#define PLACE_PLAIN 2u /* no place that all processes agree on: sleep and wake plainly */
+#define PLACE_OURS  0x80000000u /* a count of libc's is never so large */
+#define PLACE_PLAIN 0x40000000u /* no place that all processes agree on: sleep and wake plainly */
+#define PLACE_BITS  0x3fffffffu /* the distance in words, signed */
 
 enum { SEQ, PLACE };
 
@@ -38,13 +45,13 @@ static uint32_t place_of(const uint32_t *slot, const uint32_t *word)
 	intptr_t distance = (intptr_t)((uintptr_t)word - (uintptr_t)slot);
 
 	if (distance < INT32_MIN || distance > INT32_MAX || distance % 4)
-		return PLACE_PLAIN;
-	return (uint32_t)(int32_t)distance | PLACE_KNOWN;
+		return PLACE_OURS | PLACE_PLAIN;
+	return PLACE_OURS | ((uint32_t)(int32_t)(distance / 4) & PLACE_BITS);
 }
 
 static uint32_t *mutex_at(uint32_t *slot, uint32_t place)
 {
-	int32_t distance = (int32_t)(place & ~(PLACE_KNOWN | PLACE_PLAIN));
+	int32_t distance = (int32_t)(place << 2); /* in bytes, with its sign */
 
 	return (uint32_t *)((uintptr_t)slot + (uintptr_t)(intptr_t)distance);
 }
@@ -54,19 +61,24 @@ static struct rqu_queue queue_of(uint32_t *slot, uint32_t place)
 	return (struct rqu_queue){&slot[SEQ], mutex_at(slot, place), true};
 }
 
+bool shim_shared_in_use(uint32_t *slot)
+{
+	return (rqb_load(&slot[PLACE]) & PLACE_OURS) != 0;
+}
+
 int shim_shared_release(uint32_t *slot, int nr_requeue)
 {
 	uint32_t place = rqb_load_acq(&slot[PLACE]);
 	struct rqu_queue q = queue_of(slot, place);
 	int ret;
 
-	if (place == 0)
+	if (!(place & PLACE_OURS))
 		return 0;
 	ret = rqu_release(&q, nr_requeue, (place & PLACE_PLAIN) != 0, NULL);
 	if (ret != -EINVAL && ret != -EFAULT)
 		return rqu_to_errno(ret);
 	/* It is mapped apart: from now on plainly. Who is asleep to be requeued sees the step. */
-	rqb_cas(&slot[PLACE], place, PLACE_PLAIN);
+	rqb_cas(&slot[PLACE], place, PLACE_OURS | PLACE_PLAIN);
 	rqu_sys_wake(q.seq, INT_MAX, true);
 	return 0;
 }
@@ -85,7 +97,7 @@ static uint32_t bind_mutex(uint32_t *slot, const uint32_t *word)
 		old = rqb_load(&slot[PLACE]);
 		if (old == place || (old & PLACE_PLAIN))
 			return old;
-		if (old == 0)
+		if (!(old & PLACE_OURS))
 			rqb_store(&slot[SEQ], rqu_shared_start(slot));
 		else
 			shim_shared_release(slot, INT_MAX);
