@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOON_MS	   10000 /* for what must happen; only a failing test waits this long */
+#define SOON_MS 10000 /* for what must happen; only a failing test waits this long */
 
 enum under ord_under(void)
 {

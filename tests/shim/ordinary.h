@@ -88,14 +88,14 @@ void what_is_under_this_program_is_what_was_meant(void **state);
 
 #define ord_must(call) assert_int_equal((call), 0)
 /* Ends the case as skipped, by name and with the reason. */
-#define ord_skip(why)                                     \
-	do {                                              \
-		print_message("%s: %s\n", __func__, why); \
-		skip();                                   \
+#define ord_skip(why)                                            \
+	do {                                                     \
+		print_message("# SKIP %s: %s\n", __func__, why); \
+		skip();                                          \
 	} while (0)
-#define ord_need_fifo()                                       \
-	do {                                                  \
-		if (!ord_may_fifo())                          \
+#define ord_need_fifo()                                     \
+	do {                                                \
+		if (!ord_may_fifo())                        \
 			ord_skip("no right to SCHED_FIFO"); \
 	} while (0)
 #endif

@@ -4,7 +4,7 @@
 
 #include <unistd.h>
 
-#define WATCHDOG_S 100
+#define WATCHDOG_S 40
 
 void what_is_under_this_program_is_what_was_meant(void **state)
 {

@@ -208,8 +208,7 @@ static void *map_at_a_distance(int fd, const void *from, long pages)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *want = (char *)(uintptr_t)from + pages * (long)page;
-	void *p =
-	    mmap(want, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
+	void *p = mmap(want, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, fd, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }

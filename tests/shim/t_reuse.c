@@ -25,7 +25,7 @@ struct crowd {
 	pthread_mutex_t m[MUTEXES];
 	pthread_barrier_t start;
 	int inside[MUTEXES]; /* plain: guarded by m */
-	int clumsy; /* atomic: calls that failed */
+	int clumsy;	     /* atomic: calls that failed */
 };
 
 static void *lock_them_all(void *arg)
@@ -237,8 +237,9 @@ static void it_is_unmapped_by_one_who_had_to_wait_for_it(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 60; i++) {
-		struct counted *c = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE,
-					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		struct counted *c = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE),
+					 PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+					 0);
 		struct ord_thread t[2];
 
 		assert_ptr_not_equal(c, MAP_FAILED);
@@ -278,8 +279,8 @@ static void *be_a_guest(void *arg)
 static void free_after_broadcast(int flags)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	pthread_cond_t *c =
-	    mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_cond_t *c = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+				 -1, 0);
 	pthread_mutex_t m;
 	struct guest g[4];
 	struct ord_thread t[4];
@@ -321,8 +322,8 @@ static void a_condvar_is_freed_right_after_the_broadcast(void **state)
 
 static void a_condvar_is_used_with_one_mutex_after_another(void **state)
 {
-	static const int flags[] = {ORD_PI,	     0, ORD_PI | ORD_ROBUST, ORD_ROBUST, ORD_PI,
-				    ORD_PI | ORD_SHARED, 0};
+	static const int flags[] = {
+	    ORD_PI, 0, ORD_PI | ORD_ROBUST, ORD_ROBUST, ORD_PI, ORD_PI | ORD_SHARED, 0};
 	pthread_cond_t c = PTHREAD_COND_INITIALIZER;
 
 	(void)state;
