@@ -15,7 +15,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SOON_MS 10000 /* for what must happen; only a failing test waits this long */
+#define SOON_MS	   10000 /* for what must happen; only a failing test waits this long */
+#define WATCHDOG_S 40
+
+void ord_watchdog(void)
+{
+	alarm(WATCHDOG_S);
+}
 
 enum under ord_under(void)
 {

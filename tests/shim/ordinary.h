@@ -79,10 +79,13 @@ enum { ORD_PI = 1, ORD_ROBUST = 2, ORD_SHARED = 4 };
 int ord_init_mutex(pthread_mutex_t *m, int type, int flags);
 int ord_init_cond(pthread_cond_t *c, clockid_t clock, int flags);
 
+/* First thing in main(). */
+void ord_watchdog(void);
+
+#ifndef __cplusplus
 /* First thing in main(): the watchdog, and the filter that is argv[1]. */
 void ord_begin(int argc, char **argv);
 
-#ifndef __cplusplus
 /* A first case for each program. */
 void what_is_under_this_program_is_what_was_meant(void **state);
 

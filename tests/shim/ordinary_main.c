@@ -2,10 +2,6 @@
 /* ordinary_main.c - how the test programs in C begin; see ordinary.h. */
 #include "ordinary.h"
 
-#include <unistd.h>
-
-#define WATCHDOG_S 40
-
 void what_is_under_this_program_is_what_was_meant(void **state)
 {
 	const char *wrong = ord_wrong_under();
@@ -17,7 +13,7 @@ void what_is_under_this_program_is_what_was_meant(void **state)
 
 void ord_begin(int argc, char **argv)
 {
-	alarm(WATCHDOG_S);
+	ord_watchdog();
 	if (argc > 1)
 		cmocka_set_test_filter(argv[1]);
 }
