@@ -19,7 +19,7 @@
 static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t second;
 static pthread_mutex_t third; /* with --force-pi a recursive one, see below */
-static int stop; /* atomic */
+static int stop;	      /* atomic */
 
 static void lock_all(void)
 {
@@ -105,7 +105,8 @@ static int try_all(void)
 		return 2;
 	ord_join(&t);
 	memset(&w, 0, sizeof(w));
-	if (ord_init_mutex(&w.m, PTHREAD_MUTEX_NORMAL, ORD_PI) || ord_start(&t, wait_for_token, &w, 0))
+	if (ord_init_mutex(&w.m, PTHREAD_MUTEX_NORMAL, ORD_PI) ||
+	    ord_start(&t, wait_for_token, &w, 0))
 		return 3;
 	if (!ord_reaches(&w.inside, 1))
 		return 4;
@@ -120,10 +121,9 @@ static void atfork_handlers_lock_before_and_unlock_on_both_sides(void **state)
 	struct ord_thread t[2];
 
 	(void)state;
-	ord_must(ord_init_mutex(
-	    &second, force ? PTHREAD_MUTEX_ERRORCHECK : PTHREAD_MUTEX_NORMAL, 0));
 	ord_must(
-	    ord_init_mutex(&third, force ? PTHREAD_MUTEX_RECURSIVE : PTHREAD_MUTEX_NORMAL, 0));
+	    ord_init_mutex(&second, force ? PTHREAD_MUTEX_ERRORCHECK : PTHREAD_MUTEX_NORMAL, 0));
+	ord_must(ord_init_mutex(&third, force ? PTHREAD_MUTEX_RECURSIVE : PTHREAD_MUTEX_NORMAL, 0));
 	ord_must(pthread_atfork(lock_all, unlock_all, unlock_all));
 	for (int i = 0; i < 2; i++)
 		ord_must(ord_start(&t[i], use_them, NULL, 0));
