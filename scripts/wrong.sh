@@ -8,11 +8,14 @@
 # patch: the case must pass with the library as it is; the patch must apply to a copy of the
 # sources; and with the library built from that copy the case must fail, crash or hang. The test
 # programs are those of BUILD_DIR, unchanged. A patch in tests/wrong/engine/ is for the engine: its
-# test is tests/engine/PROGRAM.c, linked here with the engine as it is, and as patched.
+# test is tests/engine/PROGRAM.c, linked here with the engine as it is, and as patched. One in
+# tests/wrong/shim/ is for a preload, under a program of tests/shim; its header has "Under: default"
+# or "Under: force", and "Shared: 1" where process-shared condvars are to be the preload's.
 # Output: TAP. Exit status: 0 every mistake was found, 1 one was not, 2 cannot run.
 # Environment: CC (default cc), WRONG_JOBS (default: processors), WRONG_SECONDS (default 4) that a
 # hang may take.
 set -u
+export CMOCKA_MESSAGE_OUTPUT=TAP
 
 die()
 {
@@ -52,11 +55,28 @@ link_engine_test()
 		"$root/tests/engine/$2.c" "$1"/*.o -lcmocka
 }
 
+# link_preload OUT_DIR UNDER: the preload that UNDER means, from the objects there
+link_preload()
+{
+	library=librqpi-preload-mutex.so
+	objects=$(find "$1" -name '*.o' ! -name preload_cond.o)
+	if [ "$2" = default ]; then
+		library=librqpi-preload.so
+		objects=$(find "$1" -name '*.o' ! -name preload_mutex.o ! -name shim_c11.o \
+			! -name shim_force.o ! -name shim_lock.o ! -name shim_spin.o \
+			! -name 'shim_watch*.o' ! -name 'shim_stat*.o')
+	fi
+	# shellcheck disable=SC2086 # a list of names without blanks
+	"${CC:-cc}" -shared -o "$1/$library" -Wl,--version-script="$build/src/preload.map" \
+		$objects -lpthread -ldl
+}
+
 # link_patched DIR PATCH TEST: what the patched objects of DIR/lib are part of
 link_patched()
 {
 	case $2 in
 	*/engine/*) link_engine_test "$1/lib" "$3" ;;
+	*/shim/*) link_preload "$1/lib" "$(one_header "$2" Under)" ;;
 	*) link_library "$1/lib" "$1" ;;
 	esac
 }
@@ -65,13 +85,40 @@ link_patched()
 run_case()
 {
 	(
-		export LD_LIBRARY_PATH="$1" RQT_FILTER="$3" CMOCKA_MESSAGE_OUTPUT=TAP
+		export LD_LIBRARY_PATH="$1" RQT_FILTER="$3"
 		export RQT_WATCHDOG="${WRONG_SECONDS:-4}" RQT_STRIDE=1
 		if [ -n "$4" ]; then
 			exec timeout -k 1 20 "$build/tests/support/deny" "$4" "$2"
 		fi
 		exec timeout -k 1 20 "$2"
 	) >"$5" 2>&1
+}
+
+# run_shim_case LIB_DIR PROGRAM CASE UNDER SHARED LOG: the same, under the preload that is there
+run_shim_case()
+{
+	(
+		export ORDINARY_UNDER="$4"
+		[ -z "$5" ] || export RQPI_PRELOAD_SHARED="$5"
+		set -- "$1"/librqpi-preload*.so "$2" "$3" "$4" # the one that there is
+		force=0
+		[ "$4" = default ] || force=1
+		# An exception that nothing meets makes decisions slower, and races likelier.
+		exec timeout -k 1 "${WRONG_SECONDS:-4}" env LD_PRELOAD="$1" RQPI_FORCE_PI=$force \
+			RQPI_FORCE_PI_EXCEPT="none:n*one:no*ne:non*e" "$2" "$3"
+	) >"$6" 2>&1
+}
+
+# run PATCH LIB_DIR PROGRAM CASE DENY LOG: whichever it is
+run()
+{
+	case $1 in
+	*/shim/*)
+		run_shim_case "$2" "$3" "$4" "$(one_header "$1" Under)" \
+			"$(one_header "$1" Shared)" "$6"
+		;;
+	*) run_case "$2" "$3" "$4" "$5" "$6" ;;
+	esac
 }
 
 # check_patch PATCH WORK_DIR: prints "ok NAME", "not ok NAME - why" or "skip NAME - why"
@@ -85,6 +132,7 @@ check_patch()
 	deny=$(one_header "$patch" Deny)
 	what=$(one_header "$patch" Breaks)
 	pristine=$2/pristine
+	pristine_lib=$2/pristine
 	right=$build/tests/user/$test
 	wrong=$right
 	mkdir -p "$dir/lib" "$dir/right"
@@ -96,12 +144,20 @@ check_patch()
 		cp "$pristine"/*.o "$dir/right/"
 		link_engine_test "$dir/right" "$test" >"$dir/right.log" 2>&1
 		;;
+	*/shim/*)
+		pristine=$2/shim
+		right=$build/tests/shim/$test
+		wrong=$right
+		cp "$pristine"/*.o "$dir/right/"
+		link_preload "$dir/right" "$(one_header "$patch" Under)" >"$dir/right.log" 2>&1
+		pristine_lib=$dir/right
+		;;
 	esac
 	if [ -z "$test" ] || [ -z "$case" ] || [ -z "$what" ] || [ ! -x "$right" ]; then
 		echo "not ok $name - its header names no test that exists"
 		return
 	fi
-	run_case "$pristine" "$right" "$case" "$deny" "$dir/right.log"
+	run "$patch" "$pristine_lib" "$right" "$case" "$deny" "$dir/right.log"
 	status=$?
 	if grep -q "^ok 1 # SKIP" "$dir/right.log"; then
 		echo "skip $name - $(sed -n 's/^# SKIP //p' "$dir/right.log" | head -n 1)"
@@ -126,7 +182,7 @@ check_patch()
 		echo "not ok $name - the patched library does not build"
 		return
 	fi
-	if run_case "$dir/lib" "$wrong" "$case" "$deny" "$dir/wrong.log"; then
+	if run "$patch" "$dir/lib" "$wrong" "$case" "$deny" "$dir/wrong.log"; then
 		echo "not ok $name - $test $case stays green, but: $what"
 	else
 		echo "ok $name - $test $case is red; $what"
@@ -144,7 +200,11 @@ if [ "${1:-}" = "--one" ]; then
 	exit 0
 fi
 
-[ $# -ge 1 ] || set -- "$root"/tests/wrong/*.patch "$root"/tests/wrong/engine/*.patch
+if [ $# -eq 0 ]; then
+	set -- "$root"/tests/wrong/*.patch "$root"/tests/wrong/engine/*.patch
+	# No preload on this machine: no programs under it.
+	[ ! -x "$build/tests/shim/t_kinds" ] || set -- "$@" "$root"/tests/wrong/shim/*.patch
+fi
 [ -e "$1" ] || die "no patches"
 command -v patch >/dev/null || die "needs the program patch (Debian: apt-get install patch)"
 work=$(mktemp -d) || die "no temporary directory"
@@ -162,6 +222,13 @@ sources="$(cd "$root" && echo src/engine/*.c) src/base/tree.c examples/port_coop
 sources="$sources tests/engine/stage.c tests/engine/race.c"
 # shellcheck disable=SC2086 # a list of names without blanks
 compile "$work/engine" "$root" $sources || die "the engine does not build"
+mkdir "$work/shim"
+if [ -e "$build/src/preload.map" ]; then
+	cp "$work/pristine"/*.o "$work/shim/"
+	sources=$(cd "$root" && echo src/shim/preload_*.c src/shim/shim*.c)
+	# shellcheck disable=SC2086 # a list of names without blanks
+	compile "$work/shim" "$root" $sources || die "the preload does not build"
+fi
 
 echo "1..$#"
 printf '%s\n' "$@" |

@@ -291,6 +291,43 @@ static void libcs_own_functions_and_the_programs_fit_together(void **state)
 	}
 }
 
+struct elsewhere {
+	pthread_mutex_t m;
+	int result;
+};
+
+static void *lock_and_unlock(void *arg)
+{
+	struct elsewhere *e = arg;
+
+	e->result = pthread_mutex_lock(&e->m);
+	if (!e->result)
+		e->result = pthread_mutex_unlock(&e->m);
+	return NULL;
+}
+
+/* By whoever does not come by the preload: it must not become another kind of mutex then. */
+static void a_mutex_that_is_locked_by_other_means_stays_what_it_is(void **state)
+{
+	struct elsewhere e = {.m = PTHREAD_MUTEX_INITIALIZER};
+	struct libcs libcs;
+	struct ord_thread t;
+
+	(void)state;
+	find_libcs(&libcs);
+	ord_must(libcs.lock(&e.m));
+	assert_int_equal(pthread_mutex_trylock(&e.m), EBUSY);
+	ord_must(ord_start(&t, lock_and_unlock, &e, 0));
+	assert_true(ord_asleep(&t) >= 0);
+	ord_must(libcs.unlock(&e.m));
+	ord_join(&t);
+	assert_int_equal(e.result, 0);
+	assert_int_equal(e.m.__data.__kind & KIND_INHERIT, 0);
+	ord_must(pthread_mutex_lock(&e.m));
+	ord_must(pthread_mutex_unlock(&e.m));
+	ord_must(pthread_mutex_destroy(&e.m));
+}
+
 /* A condvar works with each of them. */
 
 struct wait {
@@ -350,6 +387,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(force_makes_all_of_them_pi_and_nothing_else_does),
 	    cmocka_unit_test(libc_would_have_left_the_same_in_the_mutex),
 	    cmocka_unit_test(libcs_own_functions_and_the_programs_fit_together),
+	    cmocka_unit_test(a_mutex_that_is_locked_by_other_means_stays_what_it_is),
 	    cmocka_unit_test(every_kind_waits_and_is_woken),
 	};
 
