@@ -32,7 +32,7 @@
  * Ours likewise, with INHERIT: it is PI by our wish, not by the program's. Who has asked for a PI
  * mutex gets what libc's do to an unlock by somebody else: EPERM.
  */
-#define SHIM_KIND_MADE 0x800
+#define SHIM_KIND_MADE	  0x800
 
 /* __owner of a robust mutex */
 #define SHIM_INCONSISTENT   INT_MAX

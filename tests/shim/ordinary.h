@@ -2,9 +2,9 @@
 /*
  * ordinary.h - what the test programs of the preloads share: threads, sleepers, times, skips.
  *
- * These programs know nothing of rqpi: no header of it, no function. Each is run several times, with
- * ORDINARY_UNDER in the environment saying what is under it (tests/shim/meson.build), and every
- * program's first case sees whether that is so.
+ * These programs know nothing of rqpi: no header of it, no function. Each is run several times,
+ * with ORDINARY_UNDER in the environment saying what is under it (tests/shim/meson.build), and
+ * every program's first case sees whether that is so.
  */
 #ifndef ORDINARY_H
 #define ORDINARY_H

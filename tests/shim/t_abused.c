@@ -3,8 +3,8 @@
  * t_abused.c - what POSIX leaves undefined and programs do all the same: unlocking for another
  * thread, locking twice to wait, circles, owners that exit.
  *
- * As libc alone treats it (which is why programs get away with it), and as --force-pi does: the same
- * as far as a PI mutex can, and told where it cannot.
+ * As libc alone treats it (which is why programs get away with it), and as --force-pi does: the
+ * same as far as a PI mutex can, and told where it cannot.
  */
 #define _GNU_SOURCE
 #include "ordinary.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_cancelled.c - threads that are cancelled in a wait, deferred and asynchronous, or end themselves
- * after one; handlers that wait; both clocks.
+ * t_cancelled.c - threads that are cancelled in a wait, deferred and asynchronous, or end
+ * themselves after one; handlers that wait; both clocks.
  */
 #define _GNU_SOURCE
 #include "ordinary.h"

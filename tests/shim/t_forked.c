@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 /*
- * glibc's own recursive and errorcheck mutexes refuse the child's unlock, for they ask who the owner
- * is. Under --force-pi they know the child.
+ * glibc's own recursive and errorcheck mutexes refuse the child's unlock, for they ask who the
+ * owner is. Under --force-pi they know the child.
  */
 static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t second;

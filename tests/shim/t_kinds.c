@@ -18,7 +18,7 @@
 #define KIND_INHERIT 0x20	/* glibc's */
 #define KIND_OURS    0xc00	/* the bits of __kind that are not glibc's */
 #define KIND_ELISION 0x300	/* glibc's, says nothing about how the mutex works */
-#define OWNER_MASK   0x3fffffff /* of __lock; whether it also says that there are waiters is chance */
+#define OWNER_MASK   0x3fffffff /* of __lock; the bits above say by chance that somebody waits */
 
 struct made {
 	const char *name;

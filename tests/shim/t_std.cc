@@ -281,17 +281,17 @@ void notify_at_thread_exit_comes_when_it_is_unlocked(void **)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(what_is_under_this_program),
-	    cmocka_unit_test(a_static_mutex_guards),
-	    cmocka_unit_test(condition_variables_hand_tokens_over),
-	    cmocka_unit_test(a_recursive_mutex_counts),
-	    cmocka_unit_test(timed_mutexes_time_out),
-	    cmocka_unit_test(timed_waits_use_both_clocks),
-	    cmocka_unit_test(cancellation_unwinds_the_stack_of_a_wait),
+		cmocka_unit_test(what_is_under_this_program),
+		cmocka_unit_test(a_static_mutex_guards),
+		cmocka_unit_test(condition_variables_hand_tokens_over),
+		cmocka_unit_test(a_recursive_mutex_counts),
+		cmocka_unit_test(timed_mutexes_time_out),
+		cmocka_unit_test(timed_waits_use_both_clocks),
+		cmocka_unit_test(cancellation_unwinds_the_stack_of_a_wait),
 #if __cpp_lib_jthread
-	    cmocka_unit_test(a_jthread_stops_in_its_wait),
+		cmocka_unit_test(a_jthread_stops_in_its_wait),
 #endif
-	    cmocka_unit_test(notify_at_thread_exit_comes_when_it_is_unlocked),
+		cmocka_unit_test(notify_at_thread_exit_comes_when_it_is_unlocked),
 	};
 
 	ord_watchdog();
