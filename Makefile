@@ -16,7 +16,8 @@ endif
 
 RQPI = $(BUILD)/tools/rqpi/rqpi
 
-.PHONY: help build demo test check check-arch programs coverage package bench lint fmt install uninstall clean dist
+.PHONY: help build demo test check check-arch programs coverage package bench performance lint fmt
+.PHONY: install uninstall clean dist
 .DEFAULT_GOAL := help
 
 help:
@@ -29,6 +30,7 @@ help:
 	@echo 'make coverage   what of the engine the checker reaches, line by line (minutes)'
 	@echo 'make package    the Debian package, in build-ci/package, tried on a fresh Debian 12'
 	@echo 'make bench      the benchmarks: glibc, rqpi and the bare futex in one run'
+	@echo 'make performance   docs/performance.md and its pictures anew (half an hour, an idle machine)'
 	@echo 'make lint       format, layers, small rules, shell scripts, spelling'
 	@echo 'make fmt        format all C files'
 	@echo 'make install    into PREFIX ($(PREFIX)), below DESTDIR ($(or $(DESTDIR),none))'
@@ -45,6 +47,10 @@ demo: build
 
 bench: build
 	$(RQPI) bench all
+
+performance: build
+	scripts/deps.sh performance
+	scripts/performance.py --update $(RQPI)
 
 test:
 	scripts/test.sh

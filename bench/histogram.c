@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * histogram.c - `rqpi bench --histogram`: how the samples of each series lie, drawn with characters,
- * all implementations of a case over the same axis. Called by report.c.
+ * histogram.c - `rqpi bench --histogram`: how the samples of each series lie, drawn with
+ * characters, all implementations of a case over the same axis. Called by report.c.
  */
 #include "driver.h"
 

@@ -80,6 +80,10 @@ void bench_machine(struct bench_report *rep)
 	bench_say(rep, "kernel:  %s, sched_rt_runtime_us %s\n", kernel, runtime);
 	bench_say(rep, "load:    %.14s in the last 1, 5, 15 minutes\n", load);
 	bench_say(rep, "glibc:   %s\n", gnu_get_libc_version());
+	json_object_object_add(machine, "force_pi",
+			       json_object_new_boolean(rep->opt->have_preload_mutex));
+	if (!rep->opt->have_preload_mutex)
+		bench_say(rep, "force-pi: left out, cannot read %s\n", rep->opt->preload_mutex);
 	json_object_object_add(machine, "musl", json_object_new_boolean(rep->opt->have_musl));
 	if (!rep->opt->have_musl)
 		bench_say(rep, "musl:    left out, cannot run %s (it is built where musl-gcc is)\n",

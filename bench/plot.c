@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plot.c - `rqpi bench --plot`: collects curves and has gnuplot draw them. An implementation has the
- * same colour in all pictures. Called by the ask_*.c and cmd_bench.c.
+ * plot.c - `rqpi bench --plot`: collects curves and has gnuplot draw them. An implementation has
+ * the same colour in all pictures. Called by the ask_*.c and cmd_bench.c.
  */
 #include "plot.h"
 
@@ -20,7 +20,7 @@ enum {
 	PANELS = 8,
 	GROUPS = 16,
 	POINTS = 16,
-	LATER_POINTS = 120, /* of a curve: more makes the file large, and no eye sees them */
+	LATER_POINTS = 80, /* of a curve: more makes the file large, and no eye sees them */
 	WIDTH = 560,
 	HEIGHT = 360,
 	TITLE_HEIGHT = 40
@@ -82,7 +82,7 @@ static void name_of(char *name, size_t size, const char *file, const char *quest
 		snprintf(name, size, "%s", file);
 }
 
-/* Run gnuplot; @script -1: only ask for its version. Returns its exit status, -1 if it did not run. */
+/* Run gnuplot; @script -1: ask for its version. Returns its exit status, -1: it did not run. */
 static int run_gnuplot(int script)
 {
 	char *argv[] = {(char[]){"gnuplot"}, script < 0 ? (char[]){"--version"} : NULL, NULL};
@@ -389,7 +389,7 @@ static void write_panel(FILE *script, const struct panel *panel, size_t at)
 			 looks[impl].dashed ? " dt 2" : "");
 		fprintf(script, "%s $d%zu_%d ", comma, at, impl);
 		if (panel->kind == BENCH_PLOT_LATER)
-			fprintf(script, "using 1:2 with steps %s", look);
+			fprintf(script, "using 1:2 with lines %s", look);
 		else if (panel->kind == BENCH_PLOT_LINES)
 			fprintf(script,
 				"using 1:2 with linespoints %s pt %d ps 0.7 title '%s', "

@@ -11,7 +11,8 @@
 
 /*
  * LINES - a value against a number, with a bar from p10 to p90 at each point; LATER - for each
- * value, the share of the samples that are above it; BARS - a group of bars for each thing measured.
+ * value, the share of the samples that are above it; BARS - a group of bars for each thing that was
+ * measured.
  */
 enum bench_plot_kind { BENCH_PLOT_LINES, BENCH_PLOT_LATER, BENCH_PLOT_BARS };
 
@@ -32,15 +33,15 @@ void bench_plot_panel(struct bench_plot *plot, enum bench_plot_kind kind, int lo
 /* bench_plot_add() - @series, times @scale: of implementation @impl, at @x in LINES. */
 void bench_plot_add(struct bench_plot *plot, enum bench_impl impl, double x,
 		    const struct bench_series *series, double scale);
-/* bench_plot_group() - the next group of a panel of BARS is of this; bench_plot_add() goes to it. */
+/* bench_plot_group() - the next group of a panel of BARS; bench_plot_add() goes to it. */
 void bench_plot_group(struct bench_plot *plot, const char *name);
 /* bench_plot_case() - bench_plot_add() for all that took part in @c. */
 void bench_plot_case(struct bench_plot *plot, double x, const struct bench_case *c,
 		     const char *series, double scale);
 
 /*
- * bench_plot_draw() - into @file, or with "-@question" before its suffix if @many. Returns false, the
- * reason on stderr, if that failed; nothing collected is no failure.
+ * bench_plot_draw() - into @file, or with "-@question" before its suffix if @many. Returns false,
+ * the reason on stderr, if that failed; nothing collected is no failure.
  */
 bool bench_plot_draw(struct bench_plot *plot, const char *file, const char *question, bool many);
 

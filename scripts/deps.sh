@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deps.sh [build|test|lint|arch|check|programs|package]...: is everything there that this set of
-# targets needs? What is missing is installed with apt-get when this is root on a Debian-like
-# system, and is only named elsewhere. When nothing is missing it takes a moment and touches
-# nothing. Called by the Makefile, test.sh and check.sh.
+# deps.sh [build|test|lint|arch|check|programs|package|performance]...: is everything there that
+# this set of targets needs? What is missing is installed with apt-get when this is root on a
+# Debian-like system, and is only named elsewhere. When nothing is missing it takes a moment and
+# touches nothing. Called by the Makefile, test.sh and check.sh.
 #
 # Exit status: 0 everything is there, 2 something is missing and was not installed.
 # RQPI_DEPS=check in the environment: never install, only say.
@@ -126,6 +126,12 @@ look() { # look SET: collect what SET lacks
 		need_command make make
 		need_command dpkg-source dpkg-dev
 		;;
+	performance) # the pictures of docs/performance.md, and musl beside the others
+		look build
+		need_command python3 python3
+		need_command gnuplot gnuplot-nox
+		need_command musl-gcc musl-tools
+		;;
 	check) # programs that nobody here wrote, to run on the engine; a browser
 		look test
 		! command -v dpkg >/dev/null 2>&1 || look package
@@ -151,7 +157,8 @@ look() { # look SET: collect what SET lacks
 		need_command chromium chromium
 		;;
 	*)
-		echo "deps: unknown set '$1' (build, test, lint, arch, check, programs or package)" >&2
+		echo "deps: unknown set '$1' (build, test, lint, arch, check, programs, package" \
+			"or performance)" >&2
 		exit 2
 		;;
 	esac

@@ -190,6 +190,7 @@ step_manual() {
 	rules docs scripts/posix_doc.py
 	rules symbols scripts/symbols.py
 	rules bugs scripts/bugs_doc.py
+	rules performance scripts/performance.py
 	rules vectors scripts/vector_rules.py
 }
 
