@@ -91,6 +91,7 @@ look() { # look SET: collect what SET lacks
 		need_library cmocka libcmocka-dev
 		need_library libseccomp libseccomp-dev
 		need_command patch patch
+		need_command gnuplot gnuplot-nox
 		;;
 	lint)
 		look build

@@ -173,7 +173,7 @@ def without_emptiness(svg):
     while before != svg:
         before = svg
         svg = re.sub(r"<g [^>]*>\s*</g>\s*", "", svg)
-    return re.sub(r"\n[ \t]+", "\n", svg)
+    return re.sub(r"[ \t]*\n[ \t]*", "\n", svg)
 
 
 def measure(rqpi, name, extra):

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "driver.h"
+#include "bench/driver.h"
 
 /* One cell; each round's samples are @n equal to @value. */
 static void add_round(struct bench_cell *cell, const char *name, double value, size_t n, int round)
