@@ -72,7 +72,10 @@ void WORK_FN(chain)(const struct work_args *args)
 		c->link[i].thread = work_start_small(hold_and_wait, &c->link[i], PRIO_CHAIN,
 						     args->cpu);
 		work_gate_wait(&c->there, (uint32_t)(c->depth - i));
-		work_nap(SETTLE_NS); /* until it sleeps */
+		/* Until it sleeps: one that does not would end the walk. */
+		do
+			work_nap(SETTLE_NS);
+		while (i < c->depth - 1 && !(atomic_load(&c->link[i + 1].word) & FUTEX_WAITERS));
 	}
 	for (int i = -WARM_UP; i < args->samples; i++) {
 		uint64_t begin = work_now();
