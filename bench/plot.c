@@ -286,6 +286,25 @@ static double least_share(const struct panel *panel)
 	return least;
 }
 
+/* Marks at 1, 2 and 5 of each power of ten: a range may have no power of ten in it. */
+static void write_decades(FILE *script, double low, double high)
+{
+	static const int steps[] = {1, 2, 5};
+	bool first = true;
+
+	fputs("set xtics (", script);
+	for (double power = pow(10, floor(log10(low))); power <= high; power *= 10) {
+		/* Over many powers of ten three marks to each would run into one another. */
+		for (size_t i = 0; i < (high / low > 3000 ? 1 : 3); i++) {
+			if (steps[i] * power < low || steps[i] * power > high)
+				continue;
+			fprintf(script, "%s%g", first ? "" : ", ", steps[i] * power);
+			first = false;
+		}
+	}
+	fputs(")\n", script);
+}
+
 /* A little more than what is there: left to itself gnuplot goes on to the next power of ten. */
 static void write_range(FILE *script, const struct panel *panel)
 {
@@ -305,8 +324,10 @@ static void write_range(FILE *script, const struct panel *panel)
 	else
 		fprintf(script, "set xrange [%.6g:%.6g]\n", low - (high - low) / 20 - 0.1,
 			high + (high - low) / 20 + 0.1);
-	if (!lines)
+	if (!lines) {
+		write_decades(script, low / 1.3, high * 1.3);
 		return;
+	}
 	/* A mark at each number that was measured, and no others. */
 	fputs("set xtics (", script);
 	for (int impl = 0; impl < BENCH_IMPLS; impl++) {
