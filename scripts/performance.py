@@ -161,7 +161,7 @@ def part(name, bench, command):
 def machine(said):
     return (f"{said['processor']}, {said['cpus']} CPUs; Linux {said['kernel'].split()[0]}; glibc "
             f"{said['glibc']}; clock {said['clocksource']}; load {said['loadavg'].split()[0]} when "
-            "this began, the benchmark's own not in it.")
+            "this began, by others.")
 
 
 # ---------------------------------------------------------------- the page
@@ -208,7 +208,8 @@ def update(rqpi, extra, names):
         with open(path, encoding="utf-8") as stream:
             text = stream.read()
         text = replace(text, name, part(name, said["benchmarks"][name], command))
-        text = replace(text, "machine", machine(said["machine"]))
+        if name == names[0]:  # later on the load is our own
+            text = replace(text, "machine", machine(said["machine"]))
         with open(path, "w", encoding="utf-8") as stream:
             stream.write(text)
         print(f"{name}: done", flush=True)
