@@ -67,7 +67,8 @@ int main(void)
 	printf("  the PI state that it brings along          %5d\n", RQPI_PI_STATE_BYTES);
 	printf("  an rt_mutex of the embedder's own          %5d\n", RQPI_RT_MUTEX_BYTES);
 	printf("for 1000 tasks and 1024 buckets              %5zu KiB\n",
-	       (rqpi_engine_size(1024) + (size_t)1000 * (RQPI_TASK_BYTES + RQPI_PI_STATE_BYTES)) / 1024);
+	       (rqpi_engine_size(1024) + (size_t)1000 * (RQPI_TASK_BYTES + RQPI_PI_STATE_BYTES)) /
+		   1024);
 
 	waiters = calloc(WAITERS, sizeof(*waiters));
 	if (!waiters || coop_init(&coop, BUCKETS)) {

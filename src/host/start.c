@@ -162,7 +162,8 @@ static struct rqh_host *make_arena(const struct rqpi_host_options *options)
 	struct rqh_host *h;
 
 	lay_out(NULL, &plan);
-	h = map((size_t)plan.bytes, rqh_has(&plan, RQPI_HOST_ACROSS_FORK) ? MAP_SHARED : MAP_PRIVATE);
+	h = map((size_t)plan.bytes,
+		rqh_has(&plan, RQPI_HOST_ACROSS_FORK) ? MAP_SHARED : MAP_PRIVATE);
 	if (!h)
 		return NULL;
 	lay_out((char *)h, &plan);

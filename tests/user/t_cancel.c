@@ -293,8 +293,8 @@ static void a_late_sigcancel_spares_who_disabled_it(void **state)
 	rqt_waiter_start(w, 0);
 	rqt_wait_asleep(&w->thread);
 	/* glibc and musl both have it two below the program's own. */
-	assert_int_equal(
-	    syscall(SYS_tgkill, getpid(), atomic_load(&w->thread.tid), SIGRTMIN - 2), 0);
+	assert_int_equal(syscall(SYS_tgkill, getpid(), atomic_load(&w->thread.tid), SIGRTMIN - 2),
+			 0);
 	assert_true(rqt_stays_asleep(&w->thread));
 	rqt_scene_signal(s, true);
 	rqt_join(&w->thread);

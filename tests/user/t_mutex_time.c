@@ -174,8 +174,7 @@ static struct timed_locker *lock_timed_begin(rqpi_mutex_t *m, clockid_t clock, s
 static void far_futures_do_not_run_out(void **state)
 {
 	static const clockid_t clocks[] = {CLOCK_REALTIME, CLOCK_MONOTONIC};
-	static const time_t seconds[] = {INT64_MAX, INT64_MAX / 1000000000 + 1,
-					 0x7fffffff};
+	static const time_t seconds[] = {INT64_MAX, INT64_MAX / 1000000000 + 1, 0x7fffffff};
 	rqpi_mutex_t m = RQPI_MUTEX_INITIALIZER;
 
 	(void)state;
