@@ -18,6 +18,11 @@ SECOND = ("requeue", "cmp_requeue", "wake_op", "cmp_requeue_pi")
 COMPARED = ("cmp_requeue", "cmp_requeue_pi")
 ALL_BITS = 0xFFFFFFFF
 
+# Rules 14.1 and 14.2: the versions of Linux, from and to, that are known to do the one or the other.
+FOREIGN_REFUSED, FOREIGN_TAKEN = [["6.18"]], [["6.1", "6.1"], ["6.12", "6.12"]]
+PENDING_ASLEEP = [["6.1", "6.1.182"], ["6.12", "6.12.103"], ["6.18", "6.18.44"]]
+PENDING_WOKEN = [["6.1.183", "6.1"], ["6.12.104", "6.12"]]
+
 
 def value(text):
     """7, "A", "A|W|OD", "0|OD", "nobody|W" as the format has them."""
@@ -34,12 +39,14 @@ def value(text):
 class Vector:
     """One vector. @rules is a text of rule numbers with blanks between."""
 
-    def __init__(self, place, name, rules, title, unsafe=False, repeat=None):
+    def __init__(self, place, name, rules, title, unsafe=False, repeat=None, kernels=None):
         self.head = {"name": name, "title": title, "rules": rules.split()}
         if unsafe:
             self.head["unsafe"] = True
         if repeat:
             self.head["repeat"] = repeat
+        if kernels:
+            self.head["kernels"] = kernels
         self.pages, self.words, self.tasks, self.steps = {}, {}, {}, []
         self.now = {}        # word: what it holds
         self.eff = {}        # task: effective priority, in the words of the format

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Vectors of section 10: what the end of a thread does to the words it owns."""
 
-from dsl import place, us
+from dsl import PENDING_ASLEEP, PENDING_WOKEN, place, us
 
 vector = place("10-exit")
 
@@ -173,12 +173,24 @@ for word in (0, "0|W", "0|OD", "0|W|OD"):
 for word, rule in (("B|W", "10.23"), ("B|W|OD", "10.23"), ("B", "10.24 14.2"),
                    ("B|OD", "10.24 14.2")):
     v = vector(f"robust-pending-others-{word.lower().replace('|', '-')}", rule,
-               f"a pending entry that another thread owns ({word}): nothing happens")
+               f"a pending entry that another thread owns ({word}): nothing happens",
+               kernels=None if "W" in word else PENDING_ASLEEP)
     v.task("A B C").word("m", word)
     v.robust("A", pending="m")
     v.call("C", "wait", "m", shared=True)
     v.exit("A")
     v.call("B", "wake", "m", 1, val=9, shared=True, also={"C": 0})
+
+for word in ("B", "B|OD"):
+    v = vector(f"robust-pending-others-{word.lower().replace('|', '-')}-woken", "14.2",
+               f"a pending entry that another thread owns ({word}): one waiter is woken",
+               kernels=PENDING_WOKEN)
+    v.task("A B C D").word("m", word)
+    v.robust("A", pending="m")
+    v.call("C", "wait", "m", shared=True)
+    v.call("D", "wait", "m", shared=True)
+    v.exit("A", also={"C": 0})
+    v.call("B", "wake", "m", 1, val=9, shared=True, also={"D": 0})
 
 for word in ("A", "A|W"):
     v = vector(f"robust-pending-owned-{word.lower().replace('|', '-')}", "10.20 10.6",

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Vectors of section 7: lock_pi, lock_pi2, trylock_pi."""
 
-from dsl import place, us
+from dsl import FOREIGN_REFUSED, FOREIGN_TAKEN, place, us
 
 vector = place("07-lock")
 
@@ -82,9 +82,16 @@ for op in OPS:
     v.call("A", op, "L", "EPERM", shared=True)
 
     v = vector(f"{dash(op)}-foreign-owner-private", "7.6c 14.1",
-               f"{op} with a private key of a word that names a thread of another process")
+               f"{op} with a private key of a word that names a thread of another process",
+               kernels=FOREIGN_REFUSED)
     v.task("A").task("B", process=1).word("L", "B")
     v.call("A", op, "L", "EPERM", L="B|W")
+
+    v = vector(f"{dash(op)}-foreign-owner-private-taken", "14.1",
+               f"{op} with a private key of a word that names a thread of another process: older",
+               kernels=FOREIGN_TAKEN)
+    v.task("A").task("B", process=1).word("L", "B")
+    v.call("A", op, "L", "EAGAIN" if op == "trylock_pi" else None, L="B|W")
 
     v = vector(f"{dash(op)}-foreign-owner-shared", "7.6c",
                f"{op} with a shared key accepts any process")

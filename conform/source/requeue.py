@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Vectors of section 13: wait_requeue_pi and cmp_requeue_pi."""
 
-from dsl import place, us
+from dsl import FOREIGN_REFUSED, FOREIGN_TAKEN, place, us
 
 vector = place("13-requeue-pi")
 
@@ -198,11 +198,17 @@ v.call("X", "cmp_requeue_pi", "u", "EPERM", uaddr2="L", val2=1, L="kernel thread
 v.signal("A", "restarts")
 
 v = vector("target-of-foreign-process", "13.4.8 7.6c 14.1",
-           "a private target that names another process's thread")
+           "a private target that names another process's thread", kernels=FOREIGN_REFUSED)
 v.task("A X").task("F", process=1).word("u", 7).word("L", "F")
 rp(v, "A")
 v.call("X", "cmp_requeue_pi", "u", "EPERM", uaddr2="L", val2=1, L="F|W")
 v.signal("A", "restarts")
+
+v = vector("target-of-foreign-process-taken", "14.1",
+           "a private target that names another process's thread: older", kernels=FOREIGN_TAKEN)
+v.task("A X").task("F", process=1).word("u", 7).word("L", "F")
+rp(v, "A")
+v.call("X", "cmp_requeue_pi", "u", 1, uaddr2="L", val2=1, L="F|W")
 
 for robust in (True, False):
     v = vector(f"target-owner-dies-{'robust' if robust else 'not-robust'}", "13.4.9 10.1 10.2",

@@ -113,6 +113,8 @@ v.cas("B", "L", "A|W", "A|W|OD")
 v.now["L"] = "C|W"
 v.steps[-1]["expect"] = [dict(v.expectation({"A": 0, "B": 0, "C": 0}), blocked=[]),
                          dict(v.expectation({"A": 0, "B": 1, "C": 0}), blocked=[])]
+v.now["L"] = "A|W|OD"
+v.steps[-1]["expect"].append(v.expectation({"A": "EINVAL", "B": 1}))
 
 v = vector("race-unlock-and-forgery", "8.11 8.5 8.2", "unlock_pi while somebody takes the TID away",
            repeat=60)

@@ -114,7 +114,7 @@ bool rqt_step_next(struct rqt_step_plan *plan, struct rqt_thread *t, int timeout
 
 	for (unsigned int turn = 1; atomic_load(&plan->state) == STEP_RUNNING; turn++) {
 		if (atomic_load(&t->done) ||
-		    (!plan->every && turn % 256 == 0 && is_asleep_for_good(t)))
+		    (!plan->every && !plan->timed && turn % 256 == 0 && is_asleep_for_good(t)))
 			return false;
 		if (rqt_now_ns(CLOCK_MONOTONIC) > end)
 			fail_msg("the stepped thread stands still after %lu instructions",

@@ -15,6 +15,7 @@
 
 struct rqt_step_plan {
 	bool every;	     /* stop at each instruction; else only at number @at */
+	bool timed;	     /* its time runs out by itself: it does not sleep for good */
 	unsigned long at;    /* counts from 1 */
 	unsigned long steps; /* instructions seen so far */
 	_Atomic uint32_t state;
@@ -27,7 +28,7 @@ void rqt_need_step(const char *test);
 void rqt_step_plan(struct rqt_step_plan *plan);
 /*
  * Until the thread stops (true), or has ended, or, with a plan for one instruction, sleeps in the
- * kernel (false; call again once it has been woken). Fails the test on timeout.
+ * kernel for good (false; call again once it has been woken). Fails the test on timeout.
  */
 bool rqt_step_next(struct rqt_step_plan *plan, struct rqt_thread *t, int timeout_ms);
 /* Let the stopped thread go on. With a plan for one instruction that ends the stepping. */

@@ -166,7 +166,24 @@ static bool is_futex(long number)
 	return number == (rqt_under_emulator() ? EMULATORS_FUTEX : RQH_SYS_FUTEX);
 }
 
-/* The futex command @tid is asleep in, or -1. proc(5): the file says "running" unless it is asleep.
+/* The state of @tid, as in field 3 of its stat; 0 if it has gone. */
+static char task_state(pid_t tid)
+{
+	char path[64];
+	char buf[1024];
+	const char *end;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)tid);
+	if (!read_proc(path, buf, sizeof(buf)))
+		return '\0';
+	end = strrchr(buf, ')');
+	return end && end[1] ? end[2] : '\0';
+}
+
+/*
+ * The futex command @tid is asleep in, or -1. proc(5): the file says "running" unless it is asleep.
+ * In the middle of the command it may sleep for a lock of the kernel's own, which is a spinlock where
+ * there is no PREEMPT_RT; then its state is D.
  */
 static int sleeping_command(pid_t tid)
 {
@@ -177,7 +194,8 @@ static int sleeping_command(pid_t tid)
 
 	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)tid);
 	if (!read_proc(path, buf, sizeof(buf)) ||
-	    sscanf(buf, "%ld 0x%lx 0x%lx", &number, &args[0], &args[1]) != 3 || !is_futex(number))
+	    sscanf(buf, "%ld 0x%lx 0x%lx", &number, &args[0], &args[1]) != 3 || !is_futex(number) ||
+	    task_state(tid) == 'D')
 		return -1;
 	return (int)(args[1] & (unsigned long)FUTEX_CMD_MASK);
 }

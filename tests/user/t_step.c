@@ -223,6 +223,7 @@ static enum phase time_out_at(struct rqt_scene *s, unsigned long k)
 
 	w->timed = true;
 	w->clock = CLOCK_MONOTONIC;
+	plan.timed = true; /* PREEMPT_RT puts it to sleep until a thread has served the timer */
 	rqt_waiter_start(w, 0);
 	if (rqt_step_next(&plan, &w->thread, RQT_SOON_MS)) {
 		phase = HOLDS_MUTEX;

@@ -241,10 +241,24 @@ static void add_number(struct json_object *object, const char *key, int64_t valu
 	json_object_object_add(object, key, json_object_new_int64(value));
 }
 
-static void print_json(const struct conform_report *r, uint64_t seed)
+static struct json_object *new_kernel(const struct conform_kernel *k)
+{
+	struct json_object *kernel = json_object_new_object();
+	char version[48];
+
+	snprintf(version, sizeof(version), "%d.%d.%d", k->version.part[0], k->version.part[1],
+		 k->version.part[2]);
+	json_object_object_add(kernel, "version", json_object_new_string(version));
+	json_object_object_add(kernel, "preempt_rt", json_object_new_boolean(k->realtime));
+	return kernel;
+}
+
+static void print_json(const struct conform_options *c, const struct conform_report *r,
+		       uint64_t seed)
 {
 	struct json_object *root = json_object_new_object(), *random = json_object_new_object();
 
+	json_object_object_add(root, "kernel", new_kernel(&c->kernel));
 	add_number(root, "vectors", r->vectors);
 	add_number(root, "agree", r->agree);
 	json_object_object_add(root, "differ", new_names(&r->differ));
@@ -261,8 +275,10 @@ static void print_json(const struct conform_report *r, uint64_t seed)
 	json_object_put(root);
 }
 
-static void print_summary(const struct conform_report *r, uint64_t seed)
+static void print_summary(const struct conform_options *c, const struct conform_report *r,
+			  uint64_t seed)
 {
+	printf("on Linux %s\n", c->kernel.name);
 	for (int i = 0; i < r->skipped.count; i++)
 		printf("skipped  %s\n", r->skipped.names[i]);
 	if (r->vectors)
@@ -285,6 +301,7 @@ static int run(const struct options *o, struct conform_options *c, struct vector
 	struct utsname name;
 
 	uname(&name);
+	conform_find_kernel(&c->kernel);
 	c->unsafe = o->unsafe || conform_kernel_is_safe(name.release);
 	c->verbose = o->verbose;
 	c->out = o->json ? NULL : stdout;
@@ -299,9 +316,9 @@ static int run(const struct options *o, struct conform_options *c, struct vector
 	if (o->random && conform_run_random(c, &report))
 		code = RQPI_EXIT_CANNOT;
 	if (o->json)
-		print_json(&report, o->seed_value);
+		print_json(c, &report, o->seed_value);
 	else
-		print_summary(&report, o->seed_value);
+		print_summary(c, &report, o->seed_value);
 	if (report.differ.count || report.differences || report.unstable)
 		code = RQPI_EXIT_FINDING;
 	conform_report_free(&report);

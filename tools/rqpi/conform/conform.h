@@ -18,7 +18,8 @@ struct conform_options {
 	const struct conform_lane *lanes[CONFORM_LANES];
 	int lane_count;
 	struct conform_setting setting;
-	bool unsafe; /* also what may damage this kernel */
+	struct conform_kernel kernel; /* the running one */
+	bool unsafe;		      /* also what may damage this kernel */
 	bool verbose;
 	FILE *out; /* for people; NULL: nobody */
 	uint64_t seed;

@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <sys/types.h>
 
+#include "kernel.h"
+
 /* The futex call with 64-bit times, which 32-bit machines have beside an older one. */
 #if __SIZEOF_LONG__ == 4 && defined(SYS_futex_time64)
 #define CONFORM_SYS_FUTEX SYS_futex_time64
@@ -78,6 +80,9 @@ struct conform_lane {
 	long notices_death_ms; /* that a process was killed, so late at most */
 
 	unsigned lacks; /* enum conform_feature */
+
+	/* The Linux that the lane does as; all zero: the running one. */
+	struct conform_version kernel;
 };
 
 extern const struct conform_lane conform_lane_linux;

@@ -58,4 +58,5 @@ const struct conform_lane conform_lane_engine = {
     .notices_death_ms = 250,
     /* No thread can make another one SCHED_DEADLINE for a while: it becomes SCHED_FIFO 99. */
     .lacks = CONFORM_NEEDS_DEADLINE | CONFORM_NEEDS_WATCH | CONFORM_NEEDS_LIST,
+    .kernel = {{6, 18, 44}},
 };

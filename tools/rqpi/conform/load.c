@@ -304,14 +304,16 @@ static bool load_vector(struct conform_loader *l, struct json_object *vector)
 	l->p->file = conform_copy_text(l->path);
 	l->p->process_count = 1;
 	title = conform_text(l, vector, "title");
-	if (!title || !conform_check_keys(l, vector,
-					  "name title rules unsafe repeat pages words tasks steps"))
+	if (!title ||
+	    !conform_check_keys(l, vector,
+				"name title rules unsafe repeat kernels pages words tasks steps"))
 		return false;
 	l->p->title = conform_copy_text(title);
 	conform_add_page(l->p, "main");
 	if (!conform_truth(l, vector, "unsafe", &l->p->unsafe) ||
 	    !conform_number(l, vector, "repeat", 1, REPEAT_MAX, &one, &repeat) ||
-	    !load_rules(l, vector) || !load_table(l, vector, "pages", load_page) ||
+	    !load_rules(l, vector) || !conform_load_kernels(l, vector) ||
+	    !load_table(l, vector, "pages", load_page) ||
 	    !load_table(l, vector, "tasks", load_task) ||
 	    !load_table(l, vector, "words", load_word))
 		return false;

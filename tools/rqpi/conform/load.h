@@ -2,9 +2,9 @@
 /*
  * load.h - what the readers of the vector format share: where they are, complaints, and lookups.
  *
- * load.c reads a file, its vectors and their declarations, load_value.c names, values and
- * addresses, load_step.c steps, load_expect.c what is to be seen. All return false after a
- * complaint.
+ * load.c reads a file, its vectors and their declarations, load_kernels.c of which kernels they
+ * speak, load_value.c names, values and addresses, load_step.c steps, load_expect.c what is to be
+ * seen. All return false after a complaint.
  */
 #ifndef RQPI_CONFORM_LOAD_H
 #define RQPI_CONFORM_LOAD_H
@@ -41,6 +41,9 @@ bool conform_truth(const struct conform_loader *l, struct json_object *object, c
 /* One of the names in @names (NULL at the end), into @chosen. */
 bool conform_choice(const struct conform_loader *l, const char *key, const char *name,
 		    const char *const *names, int *chosen);
+
+/* load_kernels.c */
+bool conform_load_kernels(struct conform_loader *l, struct json_object *vector);
 
 /* load_value.c */
 bool conform_find_task(const struct conform_loader *l, const char *key, const char *name,

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/futex.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -47,6 +48,34 @@ static int64_t scaled_ns(const struct conform_world *w, long us)
 	return (int64_t)us * 1000 * (us > 0 ? w->setting->scale : 1);
 }
 
+/* The clock that a deadline of @op is read on; -1: it is a span of time. */
+static int clock_of(int op)
+{
+	switch (op & FUTEX_CMD_MASK) {
+	case FUTEX_WAIT:
+		return -1;
+	case FUTEX_LOCK_PI:
+		return CLOCK_REALTIME;
+	default:
+		return op & FUTEX_CLOCK_REALTIME ? CLOCK_REALTIME : CLOCK_MONOTONIC;
+	}
+}
+
+/* What is to pass at once passes when a timer says so, which takes a while: as after `expire`. */
+static void note_if_past(struct conform_known *known, const struct conform_box *box, int64_t now)
+{
+	const struct timespec *time = &box->time;
+	int clock = clock_of(box->op);
+	int64_t from = clock < 0 ? 0 : conform_now((clockid_t)clock);
+
+	if (time->tv_sec > from / 1000000000 ||
+	    (time->tv_sec == from / 1000000000 && time->tv_nsec > from % 1000000000))
+		return;
+	known->armed = known->expired = true;
+	known->relative = false;
+	known->deadline_ns = now;
+}
+
 static void set_timeout(struct conform_world *w, int task, const struct conform_time *time)
 {
 	struct conform_known *known = &w->known[task];
@@ -61,20 +90,24 @@ static void set_timeout(struct conform_world *w, int task, const struct conform_
 	box->timeout = &box->time;
 	if (time->kind == CONFORM_FOREVER) {
 		box->timeout = NULL;
-	} else if (time->kind == CONFORM_POINTER) {
-		box->timeout = conform_address(w, &time->at);
-	} else if (time->kind == CONFORM_RAW) {
-		box->time = (struct timespec){time->sec, (long)time->nsec};
-	} else {
-		if (time->kind == CONFORM_MONOTONIC)
-			at = now + in;
-		else if (time->kind == CONFORM_REALTIME)
-			at = conform_now(CLOCK_REALTIME) + in;
-		box->time = (struct timespec){at / 1000000000, (long)(at % 1000000000)};
-		known->armed = time->us > 0;
-		known->relative_ns = in;
-		known->deadline_ns = now + in;
+		return;
 	}
+	if (time->kind == CONFORM_POINTER) {
+		box->timeout = conform_address(w, &time->at);
+		return;
+	}
+	if (time->kind == CONFORM_MONOTONIC)
+		at = now + in;
+	else if (time->kind == CONFORM_REALTIME)
+		at = conform_now(CLOCK_REALTIME) + in;
+	box->time = (struct timespec){at / 1000000000, (long)(at % 1000000000)};
+	if (time->kind == CONFORM_RAW)
+		box->time = (struct timespec){time->sec, (long)time->nsec};
+	else
+		known->armed = time->us > 0;
+	known->relative_ns = in;
+	known->deadline_ns = now + in;
+	note_if_past(known, box, now);
 }
 
 static void prepare_call(struct conform_world *w, const struct conform_step *step)

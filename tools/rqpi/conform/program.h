@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "kernel.h"
 #include "lane.h"
 
 enum {
@@ -172,6 +173,8 @@ struct conform_program {
 	char *title, *file;
 	char rules[CONFORM_RULES][16];
 	int rule_count;
+	struct conform_span kernels[CONFORM_SPANS]; /* holds on these */
+	int kernel_count;			    /* 0: on all */
 	bool unsafe; /* runs into CVE-2026-43499 on a kernel that has it */
 	bool random; /* steps of tasks that are busy are left out, every step is looked at */
 	int repeat;

@@ -22,7 +22,8 @@
 enum {
 	GIVE_UP_MS = 3000,
 	POLL_NS = 20000,
-	EXPIRY_GRACE_US = 8000, /* between a deadline and its effect */
+	/* Between a deadline and its effect: timers are late, on PREEMPT_RT a thread serves them. */
+	EXPIRY_GRACE_MS = 1500,
 	CLOCKS_APART_NS = 100000,
 	X86_64_FUTEX = 202,
 	X86_64_RESTART = 219,
@@ -114,14 +115,16 @@ static bool is_sleeping_call(int number)
 
 /*
  * Inside an operation: asleep, or kept from running by the hog, or neither. A task that another CPU
- * has been told to wake is off its CPU and not yet on a run queue: its state says what it is.
+ * has been told to wake is off its CPU and not yet on a run queue: its state says what it is. On
+ * PREEMPT_RT it may also sleep for a lock of the kernel's own, a spinlock elsewhere: that is D.
  */
 static enum conform_state state_inside(struct conform_world *w, int task, bool *moving)
 {
-	char text[256];
+	char text[256], now = '\0';
 
-	if (!read_proc(w->known[task].syscall_fd, text, sizeof(text)) ||
-	    !strncmp(text, "running", 7) || (!w->one_cpu && read_state(w, task) == 'R')) {
+	if (read_proc(w->known[task].syscall_fd, text, sizeof(text)))
+		now = read_state(w, task);
+	if (!now || !strncmp(text, "running", 7) || now == 'D' || (!w->one_cpu && now == 'R')) {
 		*moving = !is_hogged(w, task);
 		return CONFORM_ISREADY;
 	}
@@ -157,10 +160,8 @@ enum conform_state conform_state_of(struct conform_world *w, int task, bool *mov
 	if (*moving)
 		return CONFORM_BLOCKED;
 	state = state_inside(w, task, moving);
-	/* The timer that woke it may be a little late. */
 	if (state == CONFORM_BLOCKED && known->armed && known->expired &&
-	    conform_now(CLOCK_MONOTONIC) <
-		known->deadline_ns + (int64_t)w->setting->scale * EXPIRY_GRACE_US * 1000)
+	    conform_now(CLOCK_MONOTONIC) < known->deadline_ns + (int64_t)EXPIRY_GRACE_MS * 1000000)
 		*moving = true;
 	return state;
 }
@@ -186,7 +187,8 @@ static const char *look_once(struct conform_world *w, int only, uint64_t *sum)
 int conform_settle(struct conform_world *w, int only)
 {
 	const struct timespec pause = {0, POLL_NS};
-	int64_t until = conform_now(CLOCK_MONOTONIC) + (int64_t)GIVE_UP_MS * 1000000;
+	int64_t until = conform_now(CLOCK_MONOTONIC) +
+			(int64_t)w->setting->scale * GIVE_UP_MS * 1000000;
 	uint64_t before = 0, sum;
 	bool once = false;
 

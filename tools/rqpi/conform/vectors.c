@@ -119,8 +119,12 @@ static bool names_kthread(const struct conform_program *p)
 static const char *why_not(const struct conform_options *o, const struct conform_program *p,
 			   const struct conform_lane *lane)
 {
+	const struct conform_version *version = lane->kernel.part[0] ? &lane->kernel
+								     : &o->kernel.version;
 	unsigned lacks = conform_features(p) & lane->lacks;
 
+	if (p->kernel_count && !conform_in_spans(version, p->kernels, p->kernel_count))
+		return "is about other versions of Linux";
 	if (conform_needs_realtime(p) && !o->setting.realtime)
 		return "no right to SCHED_FIFO";
 	if (names_kthread(p) && !o->setting.kthread)
