@@ -16,8 +16,8 @@ endif
 
 RQPI = $(BUILD)/tools/rqpi/rqpi
 
-.PHONY: help build demo test check check-arch programs coverage package bench performance lint fmt
-.PHONY: install uninstall clean dist
+.PHONY: help build demo test check check-arch check-rt programs coverage package bench performance
+.PHONY: lint fmt install uninstall clean dist
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo 'make check      make test, then the deep run: RQPI_STRESS_SECONDS=600 each'
 	@echo 'make programs   programs of Debian with the preload under them; writes docs/programs.md'
 	@echo 'make check-arch musl, i386, aarch64, armhf, riscv64: built, and tested as far as they run here'
+	@echo 'make check-rt   tests, vectors and demo on PREEMPT_RT and other kernels, emulated (an hour)'
 	@echo 'make coverage   what of the engine the checker reaches, line by line (minutes)'
 	@echo 'make package    the Debian package, in build-ci/package, tried on a fresh Debian 12'
 	@echo 'make bench      the benchmarks: glibc, rqpi and the bare futex in one run'
@@ -64,6 +65,12 @@ programs: build
 
 check-arch:
 	scripts/arch.sh
+
+# A tree of its own: that of `make build` has no tests.
+check-rt:
+	scripts/deps.sh rt
+	scripts/build.sh build-ci/gcc --werror
+	scripts/check_rt.py --build build-ci/gcc $(if $(UPDATE),--update)
 
 coverage:
 	scripts/deps.sh test

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# deps.sh [build|test|lint|arch|check|programs|package|performance]...: is everything there that
-# this set of targets needs? What is missing is installed with apt-get when this is root on a
+# deps.sh [build|test|lint|arch|check|programs|package|performance|rt]...: is everything there
+# that this set of targets needs? What is missing is installed with apt-get when this is root on a
 # Debian-like system, and is only named elsewhere. When nothing is missing it takes a moment and
 # touches nothing. Called by the Makefile, test.sh and check.sh.
 #
@@ -133,8 +133,14 @@ look() { # look SET: collect what SET lacks
 		need_command gnuplot gnuplot-nox
 		need_command musl-gcc musl-tools
 		;;
-	check) # programs that nobody here wrote, to run on the engine; a browser
+	rt) # an emulator, and what makes a small system for it
 		look test
+		need_command qemu-system-x86_64 qemu-system-x86
+		need_command busybox busybox-static
+		need_command cpio cpio
+		;;
+	check) # programs that nobody here wrote, to run on the engine; a browser
+		look rt
 		! command -v dpkg >/dev/null 2>&1 || look package
 		need_command perf linux-perf
 		need_command stress-ng stress-ng
@@ -158,8 +164,8 @@ look() { # look SET: collect what SET lacks
 		need_command chromium chromium
 		;;
 	*)
-		echo "deps: unknown set '$1' (build, test, lint, arch, check, programs, package" \
-			"or performance)" >&2
+		echo "deps: unknown set '$1' (build, test, lint, arch, check, programs, package," \
+			"performance or rt)" >&2
 		exit 2
 		;;
 	esac
@@ -182,10 +188,11 @@ say_elsewhere() {
 	                   elfutils-libelf-devel zlib-devel
 	                   libcmocka-devel libseccomp-devel gcc-c++ libasan libubsan libtsan patch
 	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc
-	                   libabigail perf stress-ng chromium
+	                   libabigail perf stress-ng chromium qemu-system-x86 busybox cpio
 	  Arch:            meson ninja pkgconf gcc popt json-c libelf zlib cmocka libseccomp patch
 	                   python clang
 	                   binutils shellcheck codespell mandoc perf stress-ng chromium
+	                   qemu-system-x86 busybox cpio
 	END
 }
 

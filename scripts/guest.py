@@ -25,8 +25,8 @@ COMMAND_LINE = "console=ttyS0 panic=-1 oops=panic quiet"
 ALSO = ("libgcc_s.so.1",)
 # What the kernel says on its console where it has found itself to be wrong. Stalls are no such
 # thing here: an emulated CPU stands still whenever this machine has none to spare for it.
-COMPLAINTS = re.compile(r"\b(BUG:|WARNING:|Oops:|kernel panic|general protection fault|"
-                        r"INFO: task .* blocked for|unreferenced object)", re.I)
+COMPLAINTS = re.compile(r"\b(BUG:|WARNING:|Oops:|Kernel panic|general protection fault|"
+                        r"INFO: task .* blocked for|unreferenced object)")
 STALLS = re.compile(r"soft lockup|rcu.*detected.*stall|self-detected stall|clocksource.*unstable|"
                     r"hrtimer: interrupt took|sched: (RT|DL) .*throttling", re.I)
 
@@ -137,8 +137,8 @@ class System:
     def add_test(self, name, seconds, command, env):
         """COMMAND, with ENV, is to run as NAME and be ended after SECONDS."""
         number = len(self.list)
-        lines = ["cd /scratch"] + [f"export {key}={shlex.quote(value)}" for key, value in env.items()]
-        # Not exec: LD_PRELOAD is meant for the test alone, and busybox knows no shared libraries.
+        lines = ["cd /scratch"]
+        lines += [f"export {key}={shlex.quote(value)}" for key, value in env.items()]
         lines.append("exec " + " ".join(shlex.quote(word) for word in command))
         self.write(f"check/{number}", "\n".join(lines) + "\n")
         self.list.append((name, seconds, f"/check/{number}"))

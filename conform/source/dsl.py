@@ -18,7 +18,7 @@ SECOND = ("requeue", "cmp_requeue", "wake_op", "cmp_requeue_pi")
 COMPARED = ("cmp_requeue", "cmp_requeue_pi")
 ALL_BITS = 0xFFFFFFFF
 
-# Rules 14.1 and 14.2: the versions of Linux, from and to, that are known to do the one or the other.
+# Rules 14.1 and 14.2: versions of Linux, from and to, that are known to do the one or the other.
 FOREIGN_REFUSED, FOREIGN_TAKEN = [["6.18"]], [["6.1", "6.1"], ["6.12", "6.12"]]
 PENDING_ASLEEP = [["6.1", "6.1.182"], ["6.12", "6.12.103"], ["6.18", "6.18.44"]]
 PENDING_WOKEN = [["6.1.183", "6.1"], ["6.12.104", "6.12"]]

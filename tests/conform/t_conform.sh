@@ -51,7 +51,7 @@ refused() {
 	report $? "refused: $3"
 }
 
-echo 1..32
+echo 1..36
 
 exits 0 '[Uu]sage' "help" --help
 exits 2 'wobble' "an unknown option is named" --wobble
@@ -75,7 +75,8 @@ exits 0 ' 0 differences, 0 unstable; seed 7' "random programs on the kernel alon
 	--random --operations 2000 --seed 7 --on linux
 timeout 60 "$rqpi" conform --vector grant-alone --on linux --json >"$out" 2>&1
 zeros='"programs":0,"operations":0,"differences":0,"unstable":0,"forgotten_boosts":0'
-sed 's/"seed":[0-9]*/"seed":N/' "$out" | grep -Fqx \
+sed 's/"seed":[0-9]*/"seed":N/; s/"kernel":{"version":"[0-9.]*","preempt_rt":[a-z]*},//' "$out" |
+	grep -Fqx \
 	'{"vectors":1,"agree":1,"differ":[],"skipped":[],"random":{'"$zeros"',"seed":N}}'
 report $? "the summary as JSON"
 exits 0 'A returned 0; words L=A' "every step is printed on request" \
@@ -83,6 +84,8 @@ exits 0 'A returned 0; words L=A' "every step is printed on request" \
 
 
 free=',"expect": {"returned": {"A": 0}, "blocked": [], "words": {"L": {"tid": "A"}}}}'
+exits 0 "^on Linux [0-9]" "the kernel is named" --vector grant-alone --on linux
+
 vector "$tasks" "$words" "$lock$free"
 exits 0 '1 agree' "a vector of one's own" --on linux --vector "$place/v.json"
 
@@ -120,5 +123,21 @@ refused priority '91 is not from 1 to 90' "a priority that is too high" "$lock$f
 	'{"A": {"policy": "fifo", "priority": 91}}'
 refused init 'does not fit' "a word of more than 32 bits" "$lock$free" "$tasks" \
 	'{"L": {"init": 4294967296}}'
+# kernels SPANS: the vector holds on those only
+kernels() {
+	vector "$tasks" "$words" "$lock$free"
+	sed -i 's/"rules"/"kernels": '"$1"', "rules"/' "$place/v.json"
+}
+kernels '[["2.6.18", "3"]]'
+timeout 60 "$rqpi" conform --on linux --vector "$place/v.json" >"$out" 2>&1 </dev/null
+[ $? -eq 2 ] && grep -q '"kernels": .*3 is no version' "$out"
+report $? "refused: a kernel that is no version"
+kernels '[["2.6.18", "3.0"]]'
+exits 0 'skipped .* other versions of Linux' "a vector of other kernels is left out" \
+	--on linux --vector "$place/v.json"
+kernels '[["2.6.18", "3.0"], ["4.0"]]'
+exits 0 '1 agree, 0 differ, 0 skipped' "a vector of this kernel is not" \
+	--on linux --vector "$place/v.json"
+
 echo '{"format": ' >"$place/v.json"
 exits 2 'v.json: line 2: not JSON' "refused: a file that is no JSON" --vector "$place/v.json"

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <stdio.h>
@@ -184,11 +185,49 @@ static void kernels_are_told_apart(void **state)
 	assert_false(conform_kernel_is_safe("strange"));
 }
 
+static void kernels_have_the_version_that_they_say(void **state)
+{
+	static const char debian[] = "#1 SMP PREEMPT_RT Debian 6.1.192-2 (2026-11-16)";
+	static const char ubuntu[] = "Ubuntu 5.15.0-91.101-generic 5.15.131\n";
+	struct conform_kernel k;
+
+	(void)state;
+	conform_name_kernel("6.1.0-56-rt-amd64", debian, NULL, &k);
+	assert_string_equal(k.name, "6.1.192, PREEMPT_RT");
+	conform_name_kernel("5.15.0-91-generic", "#101-Ubuntu SMP", ubuntu, &k);
+	assert_string_equal(k.name, "5.15.131");
+	conform_name_kernel("6.18.44-custom", "#1 SMP PREEMPT_DYNAMIC", NULL, &k);
+	assert_string_equal(k.name, "6.18.44");
+	conform_name_kernel("6.18.0-rc3", "#1 SMP PREEMPT_RT", NULL, &k);
+	assert_string_equal(k.name, "6.18.0, PREEMPT_RT");
+}
+
+static void spans_have_both_ends(void **state)
+{
+	struct conform_span span;
+	struct conform_version v;
+
+	(void)state;
+	assert_true(conform_parse_version("6.1.183", 0, &span.first));
+	assert_true(conform_parse_version("6.1", INT_MAX, &span.last));
+	assert_true(conform_parse_version("6.1.182", 0, &v));
+	assert_false(conform_in_spans(&v, &span, 1));
+	assert_true(conform_parse_version("6.1.183", 0, &v));
+	assert_true(conform_in_spans(&v, &span, 1));
+	assert_true(conform_parse_version("6.1.9999", 0, &v));
+	assert_true(conform_in_spans(&v, &span, 1));
+	assert_true(conform_parse_version("6.2", 0, &v));
+	assert_false(conform_in_spans(&v, &span, 1));
+	assert_false(conform_parse_version("6", 0, &v));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_seed_makes_one_program),
 	    cmocka_unit_test(kernels_are_told_apart),
+	    cmocka_unit_test(kernels_have_the_version_that_they_say),
+	    cmocka_unit_test(spans_have_both_ends),
 	    cmocka_unit_test(the_same_lane_twice_does_not_differ),
 	    cmocka_unit_test(a_wrong_count_is_found),
 	    cmocka_unit_test(a_wake_that_does_nothing_is_found),

@@ -275,10 +275,8 @@ static void print_json(const struct conform_options *c, const struct conform_rep
 	json_object_put(root);
 }
 
-static void print_summary(const struct conform_options *c, const struct conform_report *r,
-			  uint64_t seed)
+static void print_summary(const struct conform_report *r, uint64_t seed)
 {
-	printf("on Linux %s\n", c->kernel.name);
 	for (int i = 0; i < r->skipped.count; i++)
 		printf("skipped  %s\n", r->skipped.names[i]);
 	if (r->vectors)
@@ -302,6 +300,8 @@ static int run(const struct options *o, struct conform_options *c, struct vector
 
 	uname(&name);
 	conform_find_kernel(&c->kernel);
+	if (!o->json)
+		printf("on Linux %s\n", c->kernel.name);
 	c->unsafe = o->unsafe || conform_kernel_is_safe(name.release);
 	c->verbose = o->verbose;
 	c->out = o->json ? NULL : stdout;
@@ -318,7 +318,7 @@ static int run(const struct options *o, struct conform_options *c, struct vector
 	if (o->json)
 		print_json(c, &report, o->seed_value);
 	else
-		print_summary(c, &report, o->seed_value);
+		print_summary(&report, o->seed_value);
 	if (report.differ.count || report.differences || report.unstable)
 		code = RQPI_EXIT_FINDING;
 	conform_report_free(&report);

@@ -78,7 +78,7 @@ bool conform_in_spans(const struct conform_version *version, const struct confor
 
 bool conform_leaves_pending(const struct conform_version *version)
 {
-	/* Rule 14.2: the last releases without "futex: Prevent robust futex exit race some more". */
+	/* Rule 14.2: up to the last without "futex: Prevent robust futex exit race some more". */
 	static const struct conform_span without[] = {
 	    {{{6, 1, 0}}, {{6, 1, 182}}},
 	    {{{6, 12, 0}}, {{6, 12, 103}}},

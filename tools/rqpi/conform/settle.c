@@ -22,7 +22,7 @@
 enum {
 	GIVE_UP_MS = 3000,
 	POLL_NS = 20000,
-	/* Between a deadline and its effect: timers are late, on PREEMPT_RT a thread serves them. */
+	/* Between a deadline and its effect; on PREEMPT_RT a thread serves the timers. */
 	EXPIRY_GRACE_MS = 1500,
 	CLOCKS_APART_NS = 100000,
 	X86_64_FUTEX = 202,
