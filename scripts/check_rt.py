@@ -22,6 +22,7 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 
 import guest
 import kernels_doc
@@ -194,8 +195,9 @@ def tap(boots):
     return "\n".join([f"1..{len(lines)}"] + lines) + "\n"
 
 
-def keep(boot, folder):
-    """What each program said, one file each, for whoever wants to know more."""
+def keep(boot, folder, whole):
+    """What each program said, one file each, for whoever wants to know more; @whole: and a summary
+    for the document."""
     place = os.path.join(folder, label(boot).replace(", ", "-").replace(" ", "-"))
     shutil.rmtree(place, ignore_errors=True)
     os.makedirs(place)
@@ -205,8 +207,9 @@ def keep(boot, folder):
     shutil.copy(boot.console, os.path.join(place, "console"))
     summary_of = {"facts": boot.facts, "cpus": boot.cpus, "cases": boot.cases,
                   "demo": boot.tests.get("demo", (None, None, ""))[2]}
-    with open(os.path.join(place, kernels_doc.SUMMARY), "w", encoding="utf-8") as stream:
-        json.dump(summary_of, stream)
+    if whole:
+        with open(os.path.join(place, kernels_doc.SUMMARY), "w", encoding="utf-8") as stream:
+            json.dump(summary_of, stream)
 
 
 def parse_arguments():
@@ -276,18 +279,27 @@ def run(options):
     if not kernels:
         raise guest.Cannot(f"apt has none of the packages {', '.join(missing)}; "
                            "'apt-get update' may be needed")
-    work = Work(build, folder, options)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="run-") as place:
+        boots = boot_all(kernels, Work(build, place, options), options, folder, place)
+    return tell(boots, missing, options, folder)
+
+
+def boot_all(kernels, work, options, folder, place):
     out = sys.stderr if options.tap else sys.stdout
     boots = []
     for kernel in kernels:
         for cpus in options.cpus:
-            boot = guest.Boot(kernel, work.system, cpus, folder)
+            boot = guest.Boot(kernel, work.system, cpus, place)
             boot.play(BOOT_SECONDS, progress_of(os.path.basename(kernel), options))
             judge(work, boot)
-            keep(boot, folder)
+            keep(boot, folder, options.tests == "*" and not options.short)
             show(work, boot)
             print(f"{label(boot)}: {totals(boot.cases)}; {boot.seconds} s", file=out, flush=True)
             boots.append(boot)
+    return boots
+
+
+def tell(boots, missing, options, folder):
     text = tap(boots)
     with open(os.path.join(folder, "results.tap"), "w", encoding="utf-8") as stream:
         stream.write(text)

@@ -182,8 +182,8 @@ static char task_state(pid_t tid)
 
 /*
  * The futex command @tid is asleep in, or -1. proc(5): the file says "running" unless it is asleep.
- * In the middle of the command it may sleep for a lock of the kernel's own, a spinlock where there is
- * no PREEMPT_RT; then its state is D.
+ * In the middle of the command it may sleep for a lock of the kernel's own, a spinlock where there
+ * is no PREEMPT_RT; then its state is D.
  */
 static int sleeping_command(pid_t tid)
 {
