@@ -198,7 +198,8 @@ def tap(boots):
 def keep(boot, folder, whole):
     """What each program said, one file each, for whoever wants to know more; @whole: and a summary
     for the document."""
-    place = os.path.join(folder, label(boot).replace(", ", "-").replace(" ", "-"))
+    name = label(boot).replace(", ", "-").replace(" ", "-") + ("" if whole else "-part")
+    place = os.path.join(folder, name)
     shutil.rmtree(place, ignore_errors=True)
     os.makedirs(place)
     for name, (_, _, output) in boot.tests.items():
