@@ -80,9 +80,9 @@ class Work:
         self.only = options.tests
         for test in meson_tests(build):
             group = group_of(test)
-            if group == "user" or (group == "engine" and not options.short):
+            if group == "user" or (group == "engine" and not options.without_engine):
                 self.add_meson_test(test, group)
-        self.add_rqpi(options.short)
+        self.add_rqpi(options.without_engine)
         if not self.system.list:
             raise guest.Cannot(f"--tests {self.only}: no test has such a name")
         self.system.pack()
@@ -106,7 +106,7 @@ class Work:
                 self.system.add(library)
         self.add(test["name"], group, test["protocol"], test["timeout"] * SLOW, test["cmd"], env)
 
-    def add_rqpi(self, short):
+    def add_rqpi(self, without_engine):
         tools = os.path.join(self.build, "tools", "rqpi")
         rqpi = os.path.join(tools, "rqpi")
         if not os.path.exists(rqpi):
@@ -116,10 +116,10 @@ class Work:
                 glob.glob(os.path.join(tools, "conform", "*.json")):
             self.system.add(path)
         # --unsafe: a kernel that it damages is an emulated one, and would show it.
-        for lane in ("linux",) if short else ("linux", "engine"):
+        for lane in ("linux",) if without_engine else ("linux", "engine"):
             self.add(f"vectors-{lane}", "vectors", "conform", VECTOR_SECONDS,
                      [rqpi, "conform", "--vectors", "--unsafe", "--on", lane], {})
-        if not short:
+        if not without_engine:
             self.add("random-both", "random", "conform", VECTOR_SECONDS,
                      [rqpi, "conform", "--random", "--on", "both", "--seed", str(RANDOM_SEED),
                       "--operations", str(RANDOM_OPERATIONS)], {})
@@ -224,11 +224,14 @@ def parse_arguments():
     parser.add_argument("--tests", metavar="PATTERN", default="*", help="those with such a name")
     parser.add_argument("--short", action="store_true",
                         help="the kernels of Debian 12, 2 CPUs, without the engine")
+    parser.add_argument("--without-engine", action="store_true",
+                        help="the kernel's futex only: half the time")
     parser.add_argument("--tap", action="store_true", help="print TAP and nothing else")
     parser.add_argument("--update", action="store_true",
                         help="write the matrix of docs/kernels.md, from the latest run of each "
                         "kernel and number of CPUs")
     options = parser.parse_args()
+    options.without_engine = options.without_engine or options.short
     options.kernels = options.kernel or (SHORT["kernels"] if options.short else KERNELS)
     if options.cpus is None:
         options.cpus = SHORT["cpus"] if options.short else CPUS

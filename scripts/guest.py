@@ -181,19 +181,20 @@ class Boot:
         size = 0
         with subprocess.Popen(self.command(), stdin=subprocess.DEVNULL,
                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as qemu:
-            while qemu.poll() is None:
-                time.sleep(0.2)
-                now = time.monotonic()
-                if os.path.getsize(self.results) != size:
-                    size, moved = os.path.getsize(self.results), now
-                    if progress:
-                        progress(self.last_begun())
-                if now - began > seconds:
-                    self.ended = f"was not done after {seconds} s"
-                elif now - moved > longest:
-                    self.ended = f"said nothing for {longest} s"
-                if self.ended:
-                    qemu.kill()
+            try:
+                while qemu.poll() is None and not self.ended:
+                    time.sleep(0.2)
+                    now = time.monotonic()
+                    if os.path.getsize(self.results) != size:
+                        size, moved = os.path.getsize(self.results), now
+                        if progress:
+                            progress(self.last_begun())
+                    if now - began > seconds:
+                        self.ended = f"was not done after {seconds} s"
+                    elif now - moved > longest:
+                        self.ended = f"said nothing for {longest} s"
+            finally:
+                qemu.kill()
             said = qemu.stderr.read().decode("utf-8", "replace").strip()
         self.seconds = round(time.monotonic() - began)
         if qemu.returncode and not self.ended:

@@ -181,9 +181,9 @@ static char task_state(pid_t tid)
 }
 
 /*
- * The futex command @tid is asleep in, or -1. proc(5): the file says "running" unless it is asleep.
- * In the middle of the command it may sleep for a lock of the kernel's own, a spinlock where there
- * is no PREEMPT_RT; then its state is D.
+ * The futex command @tid is asleep in, or -1. proc(5): the file says "running" unless it is off its
+ * CPU. So is a thread that another CPU was told to wake (state R), and on PREEMPT_RT one that
+ * sleeps in the middle of the command for a lock of the kernel's own, a spinlock elsewhere (D).
  */
 static int sleeping_command(pid_t tid)
 {
@@ -195,7 +195,7 @@ static int sleeping_command(pid_t tid)
 	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)tid);
 	if (!read_proc(path, buf, sizeof(buf)) ||
 	    sscanf(buf, "%ld 0x%lx 0x%lx", &number, &args[0], &args[1]) != 3 || !is_futex(number) ||
-	    task_state(tid) == 'D')
+	    task_state(tid) != 'S')
 		return -1;
 	return (int)(args[1] & (unsigned long)FUTEX_CMD_MASK);
 }
