@@ -66,10 +66,10 @@ programs: build
 check-arch:
 	scripts/arch.sh
 
-# A tree of its own: that of `make build` has no tests.
+# The tree of test.sh: that of `make build` has no tests.
 check-rt:
 	scripts/deps.sh rt
-	scripts/build.sh build-ci/gcc --werror
+	CC=gcc scripts/build.sh build-ci/gcc --werror
 	scripts/check_rt.py --build build-ci/gcc $(if $(UPDATE),--update)
 
 coverage:
