@@ -88,7 +88,8 @@ def row(summary):
     return (version_of(summary)[2], str(summary["cpus"]),
             counted(groups.get("user", []), tests), counted(groups.get("engine", []), tests),
             counted(linux, ("agree", "differ", "left out")),
-            counted(groups.get("random", []), ("run agrees", "differs", "left out")), *verdicts(summary["demo"]))
+            counted(groups.get("random", []), ("run agrees", "differs", "left out")),
+            *verdicts(summary["demo"]))
 
 
 def table(summaries):
