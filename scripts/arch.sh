@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # arch.sh [musl|i386|aarch64|armhf|riscv64]...: builds the library, the engine and their tests for
-# another C library or another machine (all five, or those named) and runs them: musl and i386 on this
-# kernel, the others under qemu-user. Build trees are build-ci/arch/ARCH. Called by `make check-arch`
-# and check.sh. What runs where, and what not: docs/portability.md.
+# another C library or another machine (all five, or those named) and runs them: musl and i386 on
+# this kernel, the others under qemu-user. Build trees are build-ci/arch/ARCH. Called by
+# `make check-arch` and check.sh. What runs where, and what not: docs/portability.md.
 #
 # The last line is `N passed, N failed`, with `, N skipped` if there are any; skips are named before.
 # Exit status: 0 all passed, 1 something failed or nothing ran, 2 cannot test here.
@@ -16,7 +16,7 @@ ALL='musl i386 aarch64 armhf riscv64'
 ARCH_SECONDS=${RQPI_ARCH_SECONDS:-2400} # for the tests of one of them, before they are ended
 
 if [ "$(uname -m)" != x86_64 ]; then
-	echo "arch: the cross compilers and the emulator are set up for x86-64, here is $(uname -m)" >&2
+	echo "arch: cross compilers and emulator are set up for x86-64, here is $(uname -m)" >&2
 	exit 2
 fi
 results=$(mktemp) || exit 2
