@@ -6,7 +6,8 @@
 # this kernel, the others under qemu-user. Build trees are build-ci/arch/ARCH. Called by
 # `make check-arch` and check.sh. What runs where, and what not: docs/portability.md.
 #
-# The last line is `N passed, N failed`, with `, N skipped` if there are any; skips are named before.
+# The last line is `N passed, N failed`, with `, N skipped` if there are any; skips are named
+# before.
 # Exit status: 0 all passed, 1 something failed or nothing ran, 2 cannot test here.
 set -u
 export LC_ALL=C.UTF-8

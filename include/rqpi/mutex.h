@@ -22,8 +22,8 @@
 #include <rqpi/base.h>
 
 /*
- * On a 32-bit machine a program chooses between two sizes of time_t (glibc: -D_TIME_BITS=64). What takes
- * a struct timespec is there for both, under two symbols, of which the header chooses.
+ * On a 32-bit machine a program chooses between two sizes of time_t (glibc: -D_TIME_BITS=64).
+ * What takes a struct timespec is there for both, under two symbols, of which the header chooses.
  */
 #if defined(__USE_TIME_BITS64) && __SIZEOF_LONG__ == 4
 #define RQPI_TIMED_(name) __asm__(#name "_time64")

@@ -101,7 +101,7 @@ static inline uint32_t rqb_xchg(uint32_t *p, uint32_t v)
 	return __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST);
 }
 
-/* 64 bits at a multiple of 8, which i386 needs to be told of a structure, lest they cross a line. */
+/* 64 bits at a multiple of 8, which i386 must be told of a structure, lest they cross a line. */
 static inline uint64_t rqb_load64(const uint64_t *p)
 {
 	return __atomic_load_n(RQB_LOAD_AT(p), __ATOMIC_SEQ_CST);

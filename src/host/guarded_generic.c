@@ -3,8 +3,9 @@
  * guarded_generic.c - accesses that may fault and then answer EFAULT, where no instructions were
  * written for the processor: the handler of the fault jumps back to before the access.
  *
- * Called by word.c and key.c; the handler in fault.c asks rqh_guarded_exit(). A fault is this access's
- * only if it is at its address: a signal handler may run in the middle, and fault by itself.
+ * Called by word.c and key.c; the handler in fault.c asks rqh_guarded_exit(). A fault is this
+ * access's only if it is at its address: a signal handler may run in the middle, and fault by
+ * itself.
  */
 #define _GNU_SOURCE
 #include "src/host/rqh.h"

@@ -32,7 +32,8 @@ lane() { # lane NUMBER LANE NAME-IN-LIST [EMULATOR...]
 	timeout 500 "$@" "$rqpi" conform --on "$where" >"$out" 2>&1 </dev/null
 	grep '^[0-9]* vectors: ' "$out" | sed "s/^/# on $where: /"
 	sed -n 's/^DIFFERS  \([^ ]*\) on .*/\1/p' "$out" | sort >"$seen"
-	sed -n "s/^$list //p${emulated:+; s/^$emulated //p}" "$differences" | tr ' ' '\n' | sed '/^$/d' | sort >"$known"
+	sed -n "s/^$list //p${emulated:+; s/^$emulated //p}" "$differences" |
+		tr ' ' '\n' | sed '/^$/d' | sort >"$known"
 	grep -q '^[0-9]* vectors: ' "$out" && diff "$known" "$seen" | sed 's/^/# /' >"$out.diff"
 	status=$?
 	if [ -s "$out.diff" ]; then

@@ -108,7 +108,7 @@ int rqt_reap(pid_t pid, int timeout_ms);
 
 /* First thing in main(): the hook, the filter of RQT_FILTER. */
 void rqt_program_begin(void);
-/* Then, in a program that is about robust mutexes alone: it ends here, skipped, if there are none. */
+/* Then, in a program about robust mutexes alone: it ends here, skipped, if there are none. */
 void rqt_program_needs_robust(void);
 
 int rqt_plain_setup(void **state);

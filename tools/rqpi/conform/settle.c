@@ -85,8 +85,8 @@ static bool is_hogged(const struct conform_world *w, int task)
 }
 
 /*
- * Is this thread's own system call one that this program did not make? Then it runs under an emulator
- * of another machine, and /proc has the numbers of x86-64, where we know it to be tried.
+ * Is this thread's own system call one that this program did not make? Then it runs under an
+ * emulator of another machine, and /proc has the numbers of x86-64, where we know it to be tried.
  */
 static bool is_emulated(void)
 {
