@@ -171,7 +171,8 @@ static bool is_asleep(uint32_t park)
 
 /*
  * Is @number, as /proc has it, that of the system call @expected? An emulator's threads make the
- * calls of the machine beneath, and /proc tells of those: then any will do. One that looks at itself sees
+ * calls of the machine beneath, and /proc tells of those: then any will do. One that
+ * looks at itself sees
  * the call that it reads by.
  */
 static bool is_call(uint64_t number, long expected)
