@@ -80,6 +80,14 @@ static bool read_name(const char *path, char *name)
 	return true;
 }
 
+/* A name is any bytes; a report has lines. */
+static void make_printable(char *name)
+{
+	for (; *name; name++)
+		if ((unsigned char)*name < ' ' || *name == 0x7f)
+			*name = '?';
+}
+
 /* A thread of another process, of a process-shared mutex, is not among our own tasks. */
 bool shim_os_name(uint32_t tid, char *name)
 {
@@ -88,9 +96,9 @@ bool shim_os_name(uint32_t tid, char *name)
 	bool ok = false;
 
 	name[0] = '\0';
-	if (tid == 0)
-		return prctl(PR_GET_NAME, name, 0, 0, 0) == 0;
-	if (!shim_os_sandboxed()) {
+	if (tid == 0) {
+		ok = prctl(PR_GET_NAME, name, 0, 0, 0) == 0;
+	} else if (!shim_os_sandboxed()) {
 		task_path(path, "/proc/self/task/", tid, "/comm");
 		ok = read_name(path, name);
 		if (!ok) {
@@ -98,6 +106,7 @@ bool shim_os_name(uint32_t tid, char *name)
 			ok = read_name(path, name);
 		}
 	}
+	make_printable(name);
 	errno = saved;
 	return ok;
 }

@@ -12,7 +12,7 @@
 
 #define SITES	  4096 /* sets of SITE_WAYS each */
 #define SITE_WAYS 4
-#define FACES	  256
+#define FACES	  4096
 #define TRIES	  64 /* for the right to write a record */
 
 /* Where mutexes were initialised: few of them are ever waited for. The oldest is overwritten. */

@@ -146,6 +146,11 @@ static void scene_inversion(void)
 	contend(&the_lock, "controller", 10);
 }
 
+static void scene_odd_names(void)
+{
+	contend(&the_lock, "a\"b\\c\nd", 0);
+}
+
 static void scene_equals(void)
 {
 	contend(&the_lock, "controller", 0);
@@ -476,6 +481,7 @@ static const struct scene {
     {"many", scene_many},
     {"lives", scene_lives},
     {"cancel", scene_cancel},
+    {"odd-names", scene_odd_names},
     {"kinds", scene_kinds},
 };
 

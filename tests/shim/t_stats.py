@@ -197,6 +197,13 @@ def a_cancelled_wait_is_counted():
         check_totals(told, cond_waits=1, cond_cancelled=1, waiting_now=0)
 
 
+def names_of_threads_are_any_bytes():
+    told, _ = report(["--observe"], "odd-names")
+    equal("waiter", lock(told, "the_lock")["longest"]["waiter"]["name"], 'a"b\\c?d')
+    text = run(["--observe"], "odd-names").stderr
+    assert 'longest' in text and ': a"b\\c?d[' in text, text
+
+
 def the_text_says_the_same():
     text = run(["--observe"], "inversion").stderr
     assert re.search(r"MUTEX the_lock \(\S+\), normal, does not inherit\n", text), text
@@ -227,6 +234,7 @@ CASES = [
     a_forked_child_begins_anew, a_child_of_vfork_reports_nothing,
     an_end_by_exit_without_destructors_is_reported, a_full_table_is_told,
     lives_of_a_mutex_are_told_apart_by_their_maker, a_cancelled_wait_is_counted,
+    names_of_threads_are_any_bytes,
     the_text_says_the_same, wrong_values_are_refused,
 ]
 
