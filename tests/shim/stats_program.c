@@ -262,6 +262,46 @@ static void scene_order(void)
 	printf("%d %d %d\n", order[0], order[1], order[2]);
 }
 
+static void wait_plainly(struct worker *w)
+{
+	pthread_mutex_lock(w->mutex);
+	pthread_cond_wait(&the_cond, w->mutex);
+	__atomic_store_n(&served, served + 1, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(w->mutex);
+}
+
+/*
+ * The low one has been signalled and waits for the mutex, as the urgent one does, who gets it
+ * first, and begins to wait: too late for that signal, so nothing is out of order.
+ */
+static void scene_late(void)
+{
+	static pthread_mutex_t m;
+	struct sched_param param = {.sched_priority = 50};
+	pthread_mutexattr_t attr;
+	struct worker low = {.name = "low", .priority = 10, .mutex = &m, .body = wait_plainly};
+	struct worker late = {.name = "late", .priority = 40, .mutex = &m, .body = wait_plainly};
+
+	must(pthread_setschedparam(pthread_self(), SCHED_FIFO, &param), "SCHED_FIFO");
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_setprotocol(&attr, PTHREAD_PRIO_INHERIT);
+	pthread_mutex_init(&m, &attr);
+	start(&low);
+	await_asleep(&low);
+	pthread_mutex_lock(&m);
+	start(&late);
+	await_asleep(&late);
+	pthread_cond_signal(&the_cond);
+	usleep(5000); /* the low one comes as far as the mutex */
+	pthread_mutex_unlock(&m);
+	while (__atomic_load_n(&served, __ATOMIC_ACQUIRE) == 0)
+		usleep(1000);
+	await_asleep(&late);
+	pthread_cond_signal(&the_cond);
+	pthread_join(low.handle, NULL);
+	pthread_join(late.handle, NULL);
+}
+
 /* One thread has it, one waits, and nothing goes on: the report on a signal is the only one. */
 static void scene_stuck(void)
 {
@@ -482,6 +522,7 @@ static const struct scene {
     {"lives", scene_lives},
     {"cancel", scene_cancel},
     {"odd-names", scene_odd_names},
+    {"late", scene_late},
     {"kinds", scene_kinds},
 };
 

@@ -122,6 +122,12 @@ def wakes_out_of_order_are_seen():
     equal("by", row["worst"]["by"]["name"], "low")
 
 
+def who_comes_too_late_is_not_overtaken():
+    for options in (["--observe"], []):
+        told, _ = report(options, "late")
+        check_totals(told, cond_waits=2, signals=2, wakes_out_of_order=0)
+
+
 def with_the_preload_there_are_none():
     for options in ([], ["--force-pi"]):
         told, order = report(options, "order")
@@ -227,15 +233,15 @@ def wrong_values_are_refused():
 
 
 CASES = [
-    a_planted_inversion_is_told_by_names, without_one_none_is_told, with_inheritance_it_is_a_boost,
-    what_force_pi_left_is_told, locks_that_nobody_waits_for_are_not_told,
-    totals_are_what_the_program_did, wakes_out_of_order_are_seen, with_the_preload_there_are_none,
-    every_kind_answers_as_without, that_comparison_can_fail, a_signal_asks_for_a_report,
-    a_forked_child_begins_anew, a_child_of_vfork_reports_nothing,
+    a_planted_inversion_is_told_by_names, without_one_none_is_told,
+    with_inheritance_it_is_a_boost, what_force_pi_left_is_told,
+    locks_that_nobody_waits_for_are_not_told, totals_are_what_the_program_did,
+    wakes_out_of_order_are_seen, who_comes_too_late_is_not_overtaken,
+    with_the_preload_there_are_none, every_kind_answers_as_without, that_comparison_can_fail,
+    a_signal_asks_for_a_report, a_forked_child_begins_anew, a_child_of_vfork_reports_nothing,
     an_end_by_exit_without_destructors_is_reported, a_full_table_is_told,
     lives_of_a_mutex_are_told_apart_by_their_maker, a_cancelled_wait_is_counted,
-    names_of_threads_are_any_bytes,
-    the_text_says_the_same, wrong_values_are_refused,
+    names_of_threads_are_any_bytes, the_text_says_the_same, wrong_values_are_refused,
 ]
 
 
