@@ -168,9 +168,6 @@ int shim_watch_clocklock(pthread_mutex_t *m, clockid_t clock, const struct times
 	struct shim_watch w;
 	int err;
 
-	/* Another clock is refused, whether the mutex is free or not. */
-	if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC)
-		return shim_clocklock_libcs(m, clock, at);
 	if (need_not_wait(m, &err))
 		return err;
 	if (!is_anothers(m))

@@ -3,6 +3,7 @@
 """What `rqpi run --observe` and `--stats` report about stats_program, which does known things.
 
 t_stats.py RQPI STATS_PROGRAM WRONG_LIBRARY. Output: TAP. Exit status: 0 unless a case failed.
+RQT_CASE in the environment: only the case of that name.
 """
 
 import glob
@@ -247,8 +248,11 @@ CASES = [
 
 def main():
     failed = 0
-    print(f"1..{len(CASES)}")
-    for number, case in enumerate(CASES, 1):
+    only = os.environ.get("RQT_CASE")
+    cases = [case for case in CASES if only in (None, case.__name__)]
+    assert cases, f"RQT_CASE={only}: there is no such case"
+    print(f"1..{len(cases)}")
+    for number, case in enumerate(cases, 1):
         try:
             case()
             print(f"ok {number} - {case.__name__}")

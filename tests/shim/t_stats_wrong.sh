@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Can t_stats.py fail? Each line of `plants` puts a mistake into one file of the preload; the case
+# beside it, which passes without (test preload-stats), must fail with it. The file is compiled anew and linked with the
+# objects of the build. Output: TAP.
+# Arguments: source tree, librqpi-preload-mutex.so, librqpi-preload.so, the map; then those of
+# t_stats.py.
+set -u
+tree=$1 mutex=$2 cond=$3 map=$4
+shift 4
+place=$(mktemp -d) || exit 2
+trap 'rm -rf "$place"' EXIT
+n=0
+
+# file|case that notices|what is planted (sed)
+plants='shim_watch_cond.c|who_comes_too_late_is_not_overtaken|s/s->number > calm/0/
+shim_watch_cond.c|wakes_out_of_order_are_seen|s/s->number > calm/1/
+shim_watch_start.c|a_forked_child_begins_anew|s/^\tshim_stats_forget();//
+shim_watch_start.c|a_child_of_vfork_reports_nothing|s/shim_os_pid() == pid_of_report/1/
+shim_watch.c|without_one_none_is_told|s/mine > shim_urgency_of(w->owner)/1/
+shim_watch.c|with_inheritance_it_is_a_boost|s/w->inherits = .*/w->inherits = false;/
+shim_watch.c|every_kind_answers_as_without|s/[*]err != EBUSY/true/
+shim_stats.c|a_full_table_is_told|s/return \&t->row\[t->rows\];/return \&t->row[0];/'
+
+# build FILE: the preload with $place/FILE in it, beside a copy of the other one
+build()
+{
+	local objects=() object
+	mkdir -p "$place/lib" && cp "$cond" "$place/lib/" || return
+	"${CC:-cc}" -std=gnu11 -O1 -fPIC -fvisibility=hidden -D_FILE_OFFSET_BITS=64 \
+		-fno-exceptions -fasynchronous-unwind-tables -I"$tree" -I"$tree/include" \
+		-c "$place/$1" -o "$place/new.o" || return
+	for object in "$mutex".p/*.o "$(dirname "$mutex")"/librqpi.so.*.p/*.o; do
+		case $object in
+		*_"$1".o) ;;
+		*) objects+=("$object") ;;
+		esac
+	done
+	"${CC:-cc}" -shared -o "$place/lib/librqpi-preload-mutex.so" "$place/new.o" \
+		"${objects[@]}" -Wl,--version-script="$map" -lpthread -ldl
+}
+
+# outcome CASE ARGUMENT...: "ok", "not ok" or "skip"
+outcome()
+{
+	local name=$1 said
+	shift
+	said=$(RQPI_PRELOAD=$place/lib/librqpi-preload.so RQT_CASE=$name "$@" 2>&1)
+	case $said in
+	*'# SKIP'*) echo skip ;;
+	*'not ok '*) echo 'not ok' ;;
+	*'ok '*) echo ok ;;
+	*) echo "nothing: $said" ;;
+	esac
+}
+
+echo "1..$(echo "$plants" | wc -l)"
+while IFS='|' read -r file name planted; do
+	n=$((n + 1))
+	source=$tree/src/shim/$file
+	sed "$planted" "$source" >"$place/$file"
+	found=$(build "$file" && outcome "$name" "$@")
+	if cmp -s "$source" "$place/$file"; then
+		echo "not ok $n - $file: nothing was planted by $planted"
+	elif [ "$found" = skip ]; then
+		echo "ok $n - $name # SKIP no right to SCHED_FIFO"
+	elif [ "$found" = 'not ok' ]; then
+		echo "ok $n - $name notices $planted"
+	else
+		echo "not ok $n - $name: $found with $planted"
+	fi
+done <<<"$plants"
