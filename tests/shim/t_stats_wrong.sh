@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Can t_stats.py fail? Each line of `plants` puts a mistake into one file of the preload; the case
-# beside it, which passes without (test preload-stats), must fail with it. The file is compiled anew and linked with the
-# objects of the build. Output: TAP.
+# beside it, which passes without (test preload-stats), must fail with it. The file is compiled anew
+# and linked with the objects of the build. Output: TAP.
 # Arguments: source tree, librqpi-preload-mutex.so, librqpi-preload.so, the map; then those of
 # t_stats.py.
 set -u
