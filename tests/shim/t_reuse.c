@@ -37,6 +37,8 @@ static void *lock_them_all(void *arg)
 		if (pthread_mutex_lock(&c->m[i]))
 			__atomic_fetch_add(&c->clumsy, 1, __ATOMIC_SEQ_CST);
 		c->inside[i]++;
+		if (i % 2)
+			sched_yield(); /* for others to come and find it locked */
 		if (pthread_mutex_unlock(&c->m[i]))
 			__atomic_fetch_add(&c->clumsy, 1, __ATOMIC_SEQ_CST);
 	}
