@@ -62,9 +62,13 @@ link_preload()
 	objects=$(find "$1" -name '*.o' ! -name preload_cond.o)
 	if [ "$2" = default ]; then
 		library=librqpi-preload.so
-		objects=$(find "$1" -name '*.o' ! -name preload_mutex.o ! -name shim_c11.o \
-			! -name shim_force.o ! -name shim_lock.o ! -name shim_spin.o \
-			! -name 'shim_watch*.o' ! -name 'shim_stat*.o')
+		# Of the shim's, what src/meson.build has for both, and its list of bindings.
+		both=$(sed -n "/preload_sources = files/,/)/s,.*shim/\\(.*\\)\\.c'.*,\\1.o,p" \
+			"$root/src/meson.build")
+		objects=$(find "$1" -name '*.o' ! -name 'shim*.o' ! -name preload_mutex.o)
+		for object in $both; do
+			objects="$objects $1/$object"
+		done
 	fi
 	# shellcheck disable=SC2086 # a list of names without blanks
 	"${CC:-cc}" -shared -o "$1/$library" -Wl,--version-script="$build/src/preload.map" \
