@@ -29,6 +29,10 @@ bench() { # bench ARGUMENT...: into $out
 	timeout 100 "$rqpi" bench "$@" >"$out" 2>&1 </dev/null
 }
 
+document() { # document ARGUMENT...: what it writes alone, into $out, without what it says beside it
+	timeout 100 "$rqpi" bench "$@" --json >"$out" 2>"$folder/err" </dev/null
+}
+
 names() { # names PATTERN NAME ARGUMENT...: refused with 2, and the pattern is in the message
 	pattern=$1 name=$2
 	shift 2
@@ -62,7 +66,7 @@ names '--cpu 1000' "a CPU that is not there is named" uncontended --cpu 1000
 names 'picture.gif' "a picture of an unknown kind is named" uncontended --plot "$folder/picture.gif"
 
 # shellcheck disable=SC2086 # options
-bench contended $quick --json
+document contended $quick
 status=$?
 cp "$out" "$folder/json"
 [ $status -eq 0 ]
@@ -115,7 +119,7 @@ else
 fi
 
 # shellcheck disable=SC2086 # options
-RQPI_FORCE_PI=1 RQPI_BACKEND=engine RQPI_PRELOAD_OFF=1 bench contended $quick --json
+RQPI_FORCE_PI=1 RQPI_BACKEND=engine RQPI_PRELOAD_OFF=1 document contended $quick
 cp "$out" "$folder/json"
 holds "the caller's own settings do not decide what is measured" "
 for case in b['contended']['cases']:
@@ -140,7 +144,7 @@ if ! command -v gnuplot >/dev/null 2>&1; then
 	done
 else
 	# shellcheck disable=SC2086 # options
-	bench contended $quick --json --plot "$folder/picture.svg" && python3 - "$out" \
+	document contended $quick --plot "$folder/picture.svg" && python3 - "$out" \
 		"$folder/picture.svg" >"$folder/why" 2>&1 <<-'END'
 		import json, re, sys
 		d, svg = json.load(open(sys.argv[1])), open(sys.argv[2]).read()
