@@ -137,31 +137,36 @@ report $? "--histogram draws how the samples lie"
 
 # ---------------------------------------------------------------- pictures
 
+judge_picture='
+import json, re, sys
+d, svg = json.load(open(sys.argv[1])), open(sys.argv[2]).read()
+cases = d["benchmarks"]["contended"]["cases"]
+impls = {i for c in cases for i, r in c["results"].items()
+         if "takes_per_s" in r["series"]}
+# Two panels of throughput, two of waits, each with a name for each implementation ...
+named = {i: len(re.findall(f"<text>(<tspan[^>]*>)?{i}<", svg)) for i in impls}
+assert named == {i: 4 for i in impls}, named
+# ... and, in one path with the sample beside the name, a line of two points.
+sample = r"d=\x27M[\d.,]+ L[\d.,]+ "
+lines = re.findall(sample + r"M([\d.]+),[\d.]+ L([\d.]+),[\d.]+ +\x27", svg)
+assert len(lines) == 4 * len(impls), (len(lines), len(impls))
+assert all(float(a) < float(b) for a, b in lines), lines
+for label in ("threads", "throughput: empty sections", "million takes a second"):
+    assert label in svg, label
+'
+
 if ! command -v gnuplot >/dev/null 2>&1; then
 	for name in "a picture has a curve for each implementation" "a picture as PNG" \
-		"a folder that is not there is named" "an old picture stays if nothing is measured"; do
+		"a folder that is not there is named" \
+		"an old picture stays if nothing is measured"; do
 		skip "$name" "no gnuplot here"
 	done
 else
 	# shellcheck disable=SC2086 # options
-	document contended $quick --plot "$folder/picture.svg" && python3 - "$out" \
-		"$folder/picture.svg" >"$folder/why" 2>&1 <<-'END'
-		import json, re, sys
-		d, svg = json.load(open(sys.argv[1])), open(sys.argv[2]).read()
-		cases = d["benchmarks"]["contended"]["cases"]
-		impls = {i for c in cases for i, r in c["results"].items() if "takes_per_s" in r["series"]}
-		# Two panels of throughput, two of waits, each with a name for each implementation ...
-		assert {i: len(re.findall(f"<text>(<tspan[^>]*>)?{i}<", svg)) for i in impls} == {
-		    i: 4 for i in impls}, impls
-		# ... and, in one path with the sample beside the name, a line of two points.
-		lines = re.findall(r"d='M[\d.,]+ L[\d.,]+ M([\d.]+),[\d.]+ L([\d.]+),[\d.]+ +'", svg)
-		assert len(lines) == 4 * len(impls), (len(lines), len(impls))
-		assert all(float(a) < float(b) for a, b in lines), lines
-		for label in ("threads", "throughput: empty sections", "million takes a second"):
-		    assert label in svg, label
-	END
+	document contended $quick --plot "$folder/picture.svg" &&
+		python3 -c "$judge_picture" "$out" "$folder/picture.svg" >"$folder/why" 2>&1
 	status=$?
-	cat "$folder/why" >>"$out" 2>/dev/null
+	mv "$folder/why" "$out"
 	[ $status -eq 0 ]
 	report $? "a picture has a curve for each implementation"
 	bench uncontended --rounds 1 --samples 1 --plot "$folder/picture.png" &&

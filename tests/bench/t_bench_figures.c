@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_bench_figures.c - the arithmetic behind `rqpi bench`: percentiles over all samples, ratios inside
- * rounds, when a machine is too noisy, when a target is met.
+ * t_bench_figures.c - the arithmetic behind `rqpi bench`: percentiles over all samples, ratios
+ * inside rounds, when a machine is too noisy, when a target is met.
  */
 #include <math.h>
 #include <setjmp.h>
