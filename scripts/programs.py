@@ -40,9 +40,9 @@ PROGRAMS = {**realtime.TABLE, **servers.TABLE, **languages.TABLE}
 MODES = ["libc", "default", "force-pi"]
 COND, MUTEX = "librqpi-preload.so", "librqpi-preload-mutex.so"
 
-# Where threads must have been seen asleep in the kernel's requeue_pi: the proof that waits went our
-# way. By default that needs a program that asks for PI mutexes; forced, real-time threads, since the
-# others are woken before they lock (shim_cond.c).
+# Where threads must have been seen asleep in the kernel's requeue_pi: the proof that waits went
+# our way. By default that needs a program that asks for PI mutexes; forced, real-time threads,
+# since the others are woken before they lock (shim_cond.c).
 MUST_REQUEUE = {"default": {"pulseaudio-sox"}, "force-pi": {"java-realtime"}}
 
 # In these at least one mutex must have been made PI; the others have none, or not in time.

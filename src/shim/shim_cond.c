@@ -259,8 +259,8 @@ const struct shim_binding shim_cond_bindings[] = {
 	SHIM_BIND_REAL(broadcast, shim_cond_broadcast, pthread_cond_broadcast, SHIM_COND),
 	SHIM_BIND_REAL(destroy, shim_cond_destroy, pthread_cond_destroy, SHIM_COND),
 	/* Of 2.30: a program that calls it runs on a libc that has it. The later version wins. */
-	SHIM_BIND(&shim_real.clockwait, shim_cond_clockwait_2_30, pthread_cond_clockwait, "GLIBC_2.30",
-		  false, false),
+	SHIM_BIND(&shim_real.clockwait, shim_cond_clockwait_2_30, pthread_cond_clockwait,
+		  "GLIBC_2.30", false, false),
 	SHIM_BIND(&shim_real.clockwait, shim_cond_clockwait, pthread_cond_clockwait, "GLIBC_2.34",
 		  false, true),
 	{.name = NULL},

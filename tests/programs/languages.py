@@ -18,8 +18,8 @@ def java(collector, front=()):
         status, _ = place.run("javac", ["javac", "-d", place.folder,
                                         os.path.join(HERE, "Threads.java")])
         place.check("javac: exit status 0", status == 0)
-        status, out = place.run("java", [*front, "java", f"-XX:+Use{collector}GC", "-Xmx256m", "-cp",
-                                         place.folder, "Threads"])
+        status, out = place.run("java", [*front, "java", f"-XX:+Use{collector}GC", "-Xmx256m",
+                                         "-cp", place.folder, "Threads"])
         right = len(re.findall(r"^ok ", out, re.M))
         place.check("java: exit status 0", status == 0)
         place.check(f"{right} of {JAVA_PARTS} results are right",

@@ -111,7 +111,8 @@ This run: {machine}, {cpus} CPUs, Linux {kernel}, {libc}. {passed} passed, {fail
 def write_document(path, results):
     count = {kind: sum(r["result"] == kind for r in results)
              for kind in ("passed", "failed", "skipped")}
-    text = HEAD.format(machine=cpu_name(), cpus=os.cpu_count(), kernel=".".join(platform.release().split(".")[:2]),
+    text = HEAD.format(machine=cpu_name(), cpus=os.cpu_count(),
+                       kernel=".".join(platform.release().split(".")[:2]),
                        libc=" ".join(platform.libc_ver()), **count)
     control = None
     for result in results:

@@ -2,8 +2,8 @@
 /*
  * cmd_run.c - `rqpi run`: put librqpi-preload.so under a program and become that program.
  *
- * The program is started by execvp(3) in this very process, so that its exit status, its signals and
- * its parent are its own. What is asked for goes to the preload by the environment (rqpi(7)).
+ * The program is started by execvp(3) in this very process, so that its exit status, its signals
+ * and its parent are its own. What is asked for goes to the preload by the environment (rqpi(7)).
  */
 #define _GNU_SOURCE
 #include <elf.h>
