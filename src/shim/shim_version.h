@@ -4,7 +4,8 @@
  *
  * Each machine has a base version, of the glibc that was first there, and x86-64 has pthread_cond_*
  * twice: those of 2.2.5 take another pthread_cond_t (shim_cond_old.c). The version scripts are made
- * from the same values (src/shim/meson.build).
+ * from the same values (src/meson.build), which so far has x86-64 alone: the other machines here
+ * are known and not tested.
  */
 #ifndef RQU_SHIM_VERSION_H
 #define RQU_SHIM_VERSION_H

@@ -88,8 +88,8 @@ preload (*libc*), under `rqpi run` (*default*) and under `rqpi run --force-pi` (
 `make check` does the same. What a program has to have done is written in `tests/programs/`; a good
 exit status is never enough.
 
-This run: {machine}, {cpus} CPUs, Linux {kernel}, {libc}. {passed} passed, {failed} failed, \
-{skipped} skipped.
+This run: {machine}, {cpus} CPUs, Linux {kernel}, {libc}; load averages at its end, its own load
+among it, {load}. {passed} passed, {failed} failed, {skipped} skipped.
 
 - *At work in*: in so many of the program's processes the preload was mapped and active, seen from
   outside in `/proc/PID/maps` and `/proc/PID/mem`. A run in which a process had libc and not the
@@ -112,6 +112,7 @@ def write_document(path, results):
     count = {kind: sum(r["result"] == kind for r in results)
              for kind in ("passed", "failed", "skipped")}
     text = HEAD.format(machine=cpu_name(), cpus=os.cpu_count(),
+                       load=", ".join(f"{n:.0f}" for n in os.getloadavg()),
                        kernel=".".join(platform.release().split(".")[:2]),
                        libc=" ".join(platform.libc_ver()), **count)
     control = None
