@@ -182,13 +182,13 @@ check 0 --strict signal_or_too_early && [ "$(grep -c ' holds ' "$dir/out")" -eq 
 ok $? "--strict: each clause holds where there is one waiter, status 0"
 check 0 --strict signal_or_too_early --json && [ "$(grep -c '"holds":true' "$dir/out")" -eq 5 ]
 ok $? "--strict --json: an object for each clause"
-check 1 --replay=rqpi1:signal_one_of_two:strict=one:a22b16c10a7b7 &&
+check 1 --replay=rqpi1:signal_one_of_two:strict=one:a22b17c11a7b7 &&
 	grep -q '^strict: not so: a signal releases one thread, no more' "$dir/out"
 ok $? "two waiters that do not sleep yet are both released by one signal"
-check 1 --replay=rqpi1:broadcast_once:strict=order:ab18a16c10a5 &&
+check 1 --replay=rqpi1:broadcast_once:strict=order:ab18a17c11a5 &&
 	grep -q '^strict: not so: those whom a broadcast releases return by urgency' "$dir/out"
 ok $? "and of those whom a broadcast releases the less urgent may return first"
-check 0 --replay=rqpi1:broadcast_once:ab18a16c10a5 && grep -q '^no violation$' "$dir/out"
+check 0 --replay=rqpi1:broadcast_once:ab18a17c11a5 && grep -q '^no violation$' "$dir/out"
 ok $? "which POSIX allows"
 refused "--strict goes with no --mode" two_lockers --strict --mode=bfs
 ok $? "--strict with an order is refused"
