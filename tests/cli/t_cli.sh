@@ -34,7 +34,7 @@ exits() {
 	report $? "$name"
 }
 
-echo 1..22
+echo 1..25
 
 exits 0 'demo' "help names the commands" "$rqpi" --help
 exits 0 '^rqpi 0\.' "version" "$rqpi" --version
@@ -55,6 +55,11 @@ exits 7 '' "run passes an exit status through" "$rqpi" run -- sh -c 'exit 7'
 exits 127 '/no/such/program' "run names a program that is not there" "$rqpi" run -- /no/such/program
 exits 126 '/etc/passwd' "run names a program that cannot be run" "$rqpi" run -- /etc/passwd
 exits 0 'librqpi-preload' "run puts the preload first" "$rqpi" run -- printenv LD_PRELOAD
+exits 0 'librqpi-preload-mutex.so$' "run --force-pi puts the one with the mutex functions there" \
+	"$rqpi" run --force-pi -- printenv LD_PRELOAD
+exits 0 'librqpi-preload-mutex.so$' "a run within it goes on with that, and with one preload" \
+	"$rqpi" run --force-pi -- "$rqpi" run -- printenv LD_PRELOAD
+exits 2 '--except=x: means nothing' "run --except wants --force-pi" "$rqpi" run --except=x -- true
 exits 2 '/no/such/preload.so' "run names a preload that is not there" \
 	env RQPI_PRELOAD=/no/such/preload.so "$rqpi" run -- true
 timeout 10 "$rqpi" run -- sh -c 'kill -TERM $$' >"$out" 2>&1

@@ -46,6 +46,9 @@ int preload_find(const char *who, enum preload which, char *path);
  */
 int preload_own_folder(char *path);
 
+/* Does @inherited, a value of LD_PRELOAD (NULL: nothing), name the preload @which? */
+bool preload_named(const char *inherited, enum preload which);
+
 /*
  * preload_join() - a value for LD_PRELOAD: @preload (NULL: nothing) in front of @inherited (NULL:
  * nothing), without any other preload of ours that @inherited names. Returns memory to free; ""

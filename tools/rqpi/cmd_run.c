@@ -127,7 +127,9 @@ static int set_environment(const struct choice *choice)
 	char preload[PATH_MAX];
 	char *value;
 	int err;
-	bool mutex = choice->force || run_stats_wanted(&choice->stats);
+	/* Within another `rqpi run`, what was asked for there goes on. */
+	bool mutex = choice->force || run_stats_wanted(&choice->stats) ||
+		     preload_named(getenv("LD_PRELOAD"), PRELOAD_MUTEX);
 
 	if (run_stats_set(&choice->stats, choice->force) ||
 	    preload_find("run", mutex ? PRELOAD_MUTEX : PRELOAD_COND, preload))

@@ -103,15 +103,31 @@ int preload_find(const char *who, enum preload which, char *path)
 	return -1;
 }
 
-static bool is_our_preload(const char *entry, size_t length)
+static bool is_preload(const char *entry, size_t length, enum preload which)
 {
 	const char *slash = memrchr(entry, '/', length);
 	const char *base = slash ? slash + 1 : entry;
 
 	length -= (size_t)(base - entry);
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strlen(names[i]) == length && !memcmp(base, names[i], length))
+	return strlen(names[which]) == length && !memcmp(base, names[which], length);
+}
+
+static bool is_our_preload(const char *entry, size_t length)
+{
+	return is_preload(entry, length, PRELOAD_COND) || is_preload(entry, length, PRELOAD_MUTEX);
+}
+
+bool preload_named(const char *inherited, enum preload which)
+{
+	const char *rest = inherited ? inherited : "";
+
+	while (*(rest += strspn(rest, " :"))) {
+		size_t length = strcspn(rest, " :");
+
+		if (is_preload(rest, length, which))
 			return true;
+		rest += length;
+	}
 	return false;
 }
 
