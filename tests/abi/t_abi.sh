@@ -7,6 +7,12 @@
 set -u
 tree=${1:?usage: t_abi.sh SOURCE-TREE LIBRARY...}
 shift
+
+# Meson names them from the build folder, if that lies in the tree: this goes elsewhere.
+for library in "$@"; do
+	shift
+	set -- "$@" "$(realpath "$library")"
+done
 place=$(mktemp -d) || exit 2
 trap 'rm -rf "$place"' EXIT
 n=0
