@@ -85,7 +85,7 @@ step_gcc() {
 step_clang() {
 	CC=clang check 'clang: build without a warning' scripts/build.sh build-ci/clang --werror ||
 		return
-	run_suites build-ci/clang clang --no-suite deep --no-suite wrong
+	run_suites build-ci/clang clang --no-suite deep --no-suite wrong --no-suite once
 }
 
 # Leaks are looked for by tracing the program, which some containers forbid. Sets LEAKS to 1 or 0.
