@@ -24,6 +24,7 @@
 #define PAUSES_MAX 200u /* looks with a pause in between, a few microseconds */
 #define PAUSES_MIN 20u
 #define YIELDS	   100 /* looks with others running in between, */
+#define QUEUED	   20  /* no more of them with a queue at the mutex: it may be a long one, */
 #define YIELD_MS   1   /* and not after this time: the others may run for long */
 
 /* The load is a guess, which the exchange checks. */
@@ -54,10 +55,11 @@ static bool look_with_yields(uint32_t *word, const struct rqu_deadline *dl)
 {
 	struct rqu_deadline end = rqu_deadline_in(YIELD_MS);
 
-	for (int n = 0; n < YIELDS; n++) {
+	for (int n = 0, queued = 0; n < YIELDS && queued < QUEUED; n++) {
 		rqu_sys_yield();
 		if (look(word))
 			return true;
+		queued += (rqb_load(word) & RQB_WORD_WAITERS) != 0;
 		if (rqu_deadline_within(&end, 0) || (dl && rqu_deadline_within(dl, 0)))
 			break;
 	}
