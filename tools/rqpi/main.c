@@ -25,7 +25,9 @@ static const struct command commands[] = {
     {"bench", cmd_bench, "what the operations cost, beside the C library and the bare futex"},
 #endif
     {"conform", cmd_conform, "is a futex what Linux's is? Vectors, then random programs"},
+#ifdef RQPI_HAVE_DOCTOR
     {"doctor", cmd_doctor, "is this machine fit, and what runs on it? What to mend, and how"},
+#endif
     {"check", cmd_check, "run both halves through every interleaving of a scenario"},
 };
 
