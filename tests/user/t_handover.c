@@ -201,7 +201,8 @@ static void signals_beyond_the_waiters_are_bounded(void **state)
 	assert_int_equal(rqpi_cond_signal(s->cond), 0);
 	assert_int_equal(rqpi_cond_broadcast(s->cond), 0);
 	assert_int_equal(rqpi_cond_signal(s->cond), 0);
-	assert_true(rqt_hook_total(RQT_ANY_OP) <= 4);
+	/* The calls of the signals alone: one that is woken comes for the mutex meanwhile. */
+	assert_true(rqt_hook_total(FUTEX_WAKE) + rqt_hook_total(FUTEX_CMP_REQUEUE_PI) <= 4);
 	rqt_scene_unlock(s);
 	rqt_scene_join_all(s, 0);
 }
