@@ -4,8 +4,7 @@
  *
  * Each machine has a base version, of the glibc that was first there, and x86-64 has pthread_cond_*
  * twice: those of 2.2.5 take another pthread_cond_t (shim_cond_old.c). The version scripts are made
- * from the same values (src/meson.build), which so far has x86-64 alone: the other machines here
- * are known and not tested.
+ * from the same values (src/meson.build). So far that is x86-64.
  */
 #ifndef RQU_SHIM_VERSION_H
 #define RQU_SHIM_VERSION_H
@@ -14,12 +13,6 @@
 #define SHIM_BASE     "GLIBC_2.2.5"
 #define SHIM_COND     "GLIBC_2.3.2"
 #define SHIM_COND_OLD "GLIBC_2.2.5"
-#elif defined(__aarch64__) && defined(__LP64__)
-#define SHIM_BASE "GLIBC_2.17"
-#define SHIM_COND "GLIBC_2.17"
-#elif defined(__riscv) && __riscv_xlen == 64
-#define SHIM_BASE "GLIBC_2.27"
-#define SHIM_COND "GLIBC_2.27"
 #else
 #error "no preload for this machine: its versions of pthread_* are to be put here"
 #endif
