@@ -206,6 +206,7 @@ struct trace_model {
 	uint32_t pid;
 	bool ended;
 	int status; /* of wait(2), if `ended` */
+	struct trace_symbols *symbols; /* of code, for trace_site_name(); NULL: none */
 	/* Made by trace_model_build(). */
 	uint64_t begin;
 	uint64_t end;
@@ -258,6 +259,9 @@ const char *trace_thread_name(const struct trace_model *m, uint32_t tid,
 			      char text[TRACE_PERSON_SIZE]);
 /* "the_lock (p)", "made by main+0x12 (p)", "0x7f0012345678". Returns @text. */
 const char *trace_lock_name(const struct trace_lock *lock, char text[TRACE_PLACE_SIZE]);
+/* "take_sample+0x12 (p)"; "0x5612..." where no file is known. Returns @text. */
+const char *trace_site_name(const struct trace_model *m, uint32_t pid, uint64_t site,
+			    char text[TRACE_PLACE_SIZE]);
 /* "12.3 us", "4.10 ms", "1.20 s". Returns @text. */
 #define TRACE_TIME_SIZE 24
 const char *trace_time(uint64_t ns, char text[TRACE_TIME_SIZE]);
