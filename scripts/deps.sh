@@ -82,6 +82,8 @@ look() { # look SET: collect what SET lacks
 		need_library json-c libjson-c-dev
 		need_library libelf libelf-dev
 		need_library zlib zlib1g-dev
+		need_library libtracefs libtracefs-dev
+		need_library libtraceevent libtraceevent-dev
 		;;
 	test)
 		look build
@@ -185,11 +187,11 @@ say_elsewhere() {
 	deps: this system is not one that I know how to install on. The packages are called
 	  Debian, Ubuntu:  $missing
 	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
-	                   elfutils-libelf-devel zlib-devel
+	                   elfutils-libelf-devel zlib-devel libtracefs-devel
 	                   libcmocka-devel libseccomp-devel gcc-c++ libasan libubsan libtsan patch
 	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc
 	                   libabigail perf stress-ng chromium qemu-system-x86 busybox cpio
-	  Arch:            meson ninja pkgconf gcc popt json-c libelf zlib cmocka libseccomp patch
+	  Arch:            meson ninja pkgconf gcc popt json-c libelf zlib libtracefs cmocka libseccomp patch
 	                   python clang
 	                   binutils shellcheck codespell mandoc perf stress-ng chromium
 	                   qemu-system-x86 busybox cpio
