@@ -3,8 +3,8 @@
 """What docs/doctor.md shows of `rqpi doctor`: the report on a made-up notebook.
 
 doctor_outputs.py: $RQPI_TOOL is the command. Prints the command and its report; an empty line of it
-gets a blank, so that scripts/doc_output.py takes all of it for one paragraph. Exit status: the
-doctor's.
+gets a blank, so that scripts/doc_output.py takes all of it for one paragraph. On a terminal the
+report is printed by the doctor itself, in colours, for the picture. Exit status: the doctor's.
 """
 
 import os
@@ -38,12 +38,12 @@ def main():
     with tempfile.TemporaryDirectory() as top:
         os.chdir(top)
         make_notebook("notebook")
+        print("$ rqpi doctor --root notebook", flush=True)
         done = subprocess.run([os.environ["RQPI_TOOL"], "doctor", "--root", "notebook"],
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-                              timeout=60, check=False)
+                              stdin=subprocess.DEVNULL, text=True, timeout=60, check=False,
+                              stdout=None if sys.stdout.isatty() else subprocess.PIPE)
         os.chdir("/")
-    print("$ rqpi doctor --root notebook")
-    for line in done.stdout.splitlines():
+    for line in (done.stdout or "").splitlines():
         print(line or " ")
     return done.returncode
 
