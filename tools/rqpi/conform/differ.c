@@ -353,9 +353,23 @@ static int count_run(const struct conform_trace *t)
 	return count;
 }
 
-/* What the lanes are known to do differently: the engine is a Linux of one version. */
+static void leave_out_robust(struct conform_program *p)
+{
+	for (int i = p->step_count - 1; i >= 0; i--) {
+		struct conform_step step;
+
+		if (p->steps[i].what != CONFORM_ROBUST)
+			continue;
+		take_steps(p, i, 1, &step);
+		free(step.entries);
+	}
+}
+
+/* What the lanes are known to do differently: the engine is a Linux of one version, and whole. */
 static void leave_out_known(const struct conform_options *o, struct conform_program *p)
 {
+	if (!o->setting.robust_lists)
+		leave_out_robust(p);
 	if (conform_leaves_pending(&o->kernel.version))
 		return;
 	for (int i = 0; i < p->step_count; i++) {

@@ -64,9 +64,7 @@ bool conform_is_dangerous(const struct conform_world *w, const struct conform_ca
 	if ((call->op & FUTEX_CMD_MASK) != FUTEX_CMP_REQUEUE_PI)
 		return false;
 	for (int steps = 0; word && steps <= w->program->task_count; steps++) {
-		int owner = is_a_word(w, word) ? task_of(w, __atomic_load_n((const uint32_t *)word,
-									    __ATOMIC_SEQ_CST))
-					       : -1;
+		int owner = is_a_word(w, word) ? task_of(w, conform_load(word)) : -1;
 
 		if (owner < 0)
 			return false;

@@ -54,6 +54,7 @@ struct conform_trace {
 struct conform_setting {
 	int cpu_work, cpu_free; /* cpu_free -1: there is one CPU only */
 	bool realtime;		/* SCHED_FIFO may be had */
+	bool robust_lists;	/* the kernel has them; an emulator may not */
 	bool kthread;		/* thread 2 belongs to the kernel; not so in a PID namespace */
 	bool guard;		/* leave out requeues that would run into CVE-2026-43499 */
 	int scale;		/* of all times of the program */

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -67,6 +68,12 @@ static bool probe_realtime(void)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+/* A wrong length is refused with EINVAL, and changes nothing; with ENOSYS by qemu-user. */
+static bool probe_robust_lists(void)
+{
+	return syscall(SYS_set_robust_list, NULL, 0) == 0 || errno != ENOSYS;
+}
+
 /* Is thread 2 kthreadd here, as a bit of its flags in proc(5) tells? Not so in a container. */
 static bool probe_kthread(void)
 {
@@ -102,6 +109,7 @@ int conform_find_setting(struct conform_setting *setting)
 			setting->cpu_free = cpu;
 	}
 	setting->realtime = probe_realtime();
+	setting->robust_lists = probe_robust_lists();
 	setting->kthread = probe_kthread();
 	return 0;
 }

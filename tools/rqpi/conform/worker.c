@@ -109,7 +109,7 @@ static long do_command(struct conform_world *w)
 		return w->lane->futex(box->uaddr, box->op, box->val, box->timeout, box->uaddr2,
 				      box->val3);
 	case CONFORM_STORE:
-		__atomic_store_n((uint32_t *)box->uaddr, box->store, __ATOMIC_SEQ_CST);
+		conform_store(box->uaddr, box->store);
 		return 0;
 	case CONFORM_CAS:
 		return __atomic_compare_exchange_n((uint32_t *)box->uaddr, &expected, box->store,

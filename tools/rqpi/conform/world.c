@@ -75,6 +75,29 @@ void *conform_address(const struct conform_world *w, const struct conform_addres
 	return (void *)(base + (uintptr_t)at->offset);
 }
 
+static bool is_aligned(const void *word)
+{
+	return (uintptr_t)word % sizeof(uint32_t) == 0;
+}
+
+uint32_t conform_load(const void *word)
+{
+	uint32_t value;
+
+	if (is_aligned(word))
+		return __atomic_load_n((const uint32_t *)word, __ATOMIC_SEQ_CST);
+	memcpy(&value, word, sizeof(value));
+	return value;
+}
+
+void conform_store(void *word, uint32_t value)
+{
+	if (is_aligned(word))
+		__atomic_store_n((uint32_t *)word, value, __ATOMIC_SEQ_CST);
+	else
+		memcpy(word, &value, sizeof(value));
+}
+
 uint32_t *conform_word(const struct conform_world *w, int word)
 {
 	const struct conform_word *info = &w->program->words[word];
@@ -87,7 +110,7 @@ uint32_t conform_read_word(const struct conform_world *w, int word)
 	uint32_t *at = conform_word(w, word), value = 0;
 
 	if (w->page_access[w->program->words[word].page] != CONFORM_NO_ACCESS)
-		return __atomic_load_n(at, __ATOMIC_SEQ_CST);
+		return conform_load(at);
 	/* The kernel lets a process look at its own memory this way whatever mprotect() said. */
 	if (pread(w->memory_fd, &value, sizeof(value), (off_t)(uintptr_t)at) != sizeof(value))
 		return 0xdeadbeef;

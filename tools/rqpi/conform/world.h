@@ -87,6 +87,12 @@ void conform_cannot(struct conform_world *w, const char *what, int error) __attr
 void *conform_address(const struct conform_world *w, const struct conform_address *at);
 uint32_t *conform_word(const struct conform_world *w, int word);
 uint32_t conform_value(const struct conform_world *w, const struct conform_value *value);
+/*
+ * Vectors have misaligned words, which no futex is ever at. Some machines cannot read these in one
+ * piece (a bus error on ARM), and nobody writes them meanwhile.
+ */
+uint32_t conform_load(const void *word);
+void conform_store(void *word, uint32_t value);
 uint32_t conform_read_word(const struct conform_world *w, int word);
 
 /* worker.c: the life of task @index, from its start; and the hog's. */
