@@ -2,8 +2,14 @@
 # SPDX-License-Identifier: MIT
 # exports.sh PRELOAD MUTEX_PRELOAD - does each preload export what this machine's libc exports, by
 # name and version? A function in a version of its own that a later libc has is noticed here.
-# Output: TAP.
+# Output: TAP. What a small system lacks to look at it with is named, and nothing is tested.
 set -u
+for tool in "${CC:-cc}" nm comm; do
+	if ! command -v "$tool" >/dev/null 2>&1; then
+		echo "1..0 # SKIP no command $tool here"
+		exit 0
+	fi
+done
 preload=$1 mutex=$2
 libc=$("${CC:-cc}" -print-file-name=libc.so.6)
 dir=$(mktemp -d) || exit 2
