@@ -49,11 +49,12 @@ enum trace_type {
 	TRACE_EXEC,	  /* `tid`'s process is another program now */
 	TRACE_EXIT,	  /* the thread ends */
 	/* From the preload; see enum trace_record_type. */
-	TRACE_LOCK,	/* a lock waits: mutex `address`, owner `other`, `site`, `kind` */
-	TRACE_LOCKED,	/* `value` error number, 0: has it */
-	TRACE_WAIT,	/* condvar `address`, mutex `address2`, `site` */
-	TRACE_WAITED,	/* `value` error number, -1: cancelled */
-	TRACE_RELEASE,	/* signal (`value` 0) or broadcast (1) of condvar `address`, `site` */
+	TRACE_LOCK,    /* a lock waits: mutex `address`, owner `other`, `site`, `kind`; `mine` and
+			   `its`: of the two by their own policy, or TRACE_URGENCY_UNKNOWN */
+	TRACE_LOCKED,  /* `value` error number, 0: has it */
+	TRACE_WAIT,    /* condvar `address`, mutex `address2`, `site`; `mine` */
+	TRACE_WAITED,  /* `value` error number, -1: cancelled */
+	TRACE_RELEASE, /* signal (`value` 0) or broadcast (1) of condvar `address`, `site`; `mine` */
 	TRACE_RELEASED, /* it returns */
 	TRACE_TYPES
 };
@@ -161,6 +162,11 @@ struct trace_wait {
 	uint64_t slept;	   /* it slept, on something else */
 	uint32_t culprits; /* of `starved`, the longest first */
 	struct trace_culprit culprit[TRACE_CULPRITS];
+	/*
+	 * The owner waited itself, for the lock of that wait: its index, the longest inside of this
+	 * one; TRACE_NO_INDEX: none. What `slept` would be meanwhile is then told of that owner.
+	 */
+	uint32_t chain;
 	uint64_t asleep; /* of TRACE_HOW_RELEASE: time in the kernel inside of it */
 };
 
@@ -194,11 +200,12 @@ struct trace_boost {
 struct trace_model {
 	/* Told by the sources. */
 	TRACE_ARRAY(struct trace_event) events;
-	TRACE_ARRAY(struct trace_thread) threads;
+	TRACE_ARRAY(struct trace_thread) threads; /* by TID */
 	TRACE_ARRAY(struct trace_lock) locks;
-	bool from_kernel;      /* events of the scheduler and of futex calls are there */
-	bool from_preload;     /* events of the preload are there */
-	uint64_t lost;	       /* events that got lost on the way */
+	TRACE_ARRAY(uint32_t) by_address; /* indices of locks, for trace_lock() */
+	bool from_kernel;		  /* events of the scheduler and of futex calls are there */
+	bool from_preload;		  /* events of the preload are there */
+	uint64_t lost;			  /* events that got lost on the way */
 	const char *no_kernel; /* why from_kernel is false: a sentence for the report; NULL */
 	const char *no_preload;
 	/* Of the traced program, for the head of the report. */
@@ -206,7 +213,13 @@ struct trace_model {
 	uint32_t pid;
 	bool ended;
 	int status; /* of wait(2), if `ended` */
-	struct trace_symbols *symbols; /* of code, for trace_site_name(); NULL: none */
+	/*
+	 * Of code, for trace_site_name(); NULL: none. `name_site` is trace_symbols_name(), then: a
+	 * pointer, so that a test can give names of its own.
+	 */
+	struct trace_symbols *symbols;
+	bool (*name_site)(struct trace_symbols *s, uint32_t pid, uint64_t address, bool code,
+			  char place[TRACE_PLACE_SIZE]);
 	/* Made by trace_model_build(). */
 	uint64_t begin;
 	uint64_t end;
