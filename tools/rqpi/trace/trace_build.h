@@ -69,9 +69,9 @@ struct trace_facts {
 /* Of the lock with the same index: how its word was used by futex calls. */
 struct trace_usage {
 	uint64_t waits;
-	uint64_t
-	    waits_marked; /* with a value that glibc's or musl's mutex has when it is waited for */
-	uint64_t waits_by_word; /* with a TID, and the bit that says that somebody waits */
+	uint64_t waits_at_2;	/* glibc's mutex that is waited for, and many others' */
+	uint64_t waits_at_musl; /* musl's */
+	uint64_t waits_at_tid;	/* a thread's ID, and the bit that says that somebody waits */
 	uint64_t wakes;
 	uint64_t wakes_of_one;
 	uint64_t came_back; /* wakes by a thread that had waited for it before */
