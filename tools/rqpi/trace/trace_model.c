@@ -9,13 +9,10 @@
 #include "trace_build.h"
 
 #include <inttypes.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
-#ifndef SCHED_DEADLINE
-#define SCHED_DEADLINE 6
-#endif
+#include "trace_report.h"
 
 enum { FIRST_ROOM = 64, STATUS_CANNOT = 2 };
 
@@ -202,27 +199,6 @@ const char *trace_thread_name(const struct trace_model *m, uint32_t tid,
 	return text;
 }
 
-/* As chrt(1) calls it, without "SCHED_". NULL: the policy is not known. */
-static const char *policy_name(int policy)
-{
-	switch (policy) {
-	case SCHED_OTHER:
-		return "OTHER";
-	case SCHED_FIFO:
-		return "FIFO";
-	case SCHED_RR:
-		return "RR";
-	case SCHED_BATCH:
-		return "BATCH";
-	case SCHED_IDLE:
-		return "IDLE";
-	case SCHED_DEADLINE:
-		return "DEADLINE";
-	default:
-		return NULL;
-	}
-}
-
 const char *trace_person(const struct trace_model *m, uint32_t tid, char text[TRACE_PERSON_SIZE])
 {
 	const struct trace_thread *t = trace_find_thread(m, tid);
@@ -233,7 +209,7 @@ const char *trace_person(const struct trace_model *m, uint32_t tid, char text[TR
 	if (!tid || !t)
 		return text;
 	used = strlen(text);
-	policy = policy_name(t->policy);
+	policy = trace_policy_name(t->policy);
 	/* Only the kernel spoke of it: its events have the urgency, and no policy. */
 	if (!policy && t->urgency == TRACE_URGENCY_UNKNOWN)
 		return text;
