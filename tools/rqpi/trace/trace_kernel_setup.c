@@ -37,6 +37,14 @@ static bool __attribute__((format(printf, 2, 3))) refuse(char *why, const char *
 	return false;
 }
 
+/* No group or capability gets it for others: tracefs gives what can be written to its owner. */
+static bool refuse_rights(char *why)
+{
+	return refuse(why, "the kernel's events are for root alone: %s",
+		      geteuid() ? "sudo rqpi trace ..."
+				: "this root is that of a container, or the kernel is locked down");
+}
+
 /* Returns a file descriptor, or -1 and errno. */
 static int mount_for_us(void)
 {
@@ -60,7 +68,6 @@ static int mount_for_us(void)
 
 static bool find_tracefs(struct trace_kernel *k, char *why)
 {
-	static const char mount_it[] = "mount -t tracefs nodev /sys/kernel/tracing";
 	char path[64];
 	const char *mounted = NULL;
 
@@ -77,11 +84,11 @@ static bool find_tracefs(struct trace_kernel *k, char *why)
 	if (errno == ENODEV)
 		return refuse(why, "this kernel was built without tracing (CONFIG_FTRACE)");
 	if (errno == EPERM)
-		return refuse(why,
-			      "tracefs is not mounted, and that is for root: sudo %s; or run "
-			      "rqpi trace as root",
-			      mount_it);
-	return refuse(why, "tracefs is not mounted (%s): sudo %s", strerror(errno), mount_it);
+		return refuse_rights(why);
+	return refuse(why,
+		      "tracefs is not mounted (%s): sudo mount -t tracefs nodev "
+		      "/sys/kernel/tracing",
+		      strerror(errno));
 }
 
 /* Field 22 of /proc/PID/stat, when it began: a PID alone comes again. 0: there is none. */
@@ -134,13 +141,7 @@ static void remove_stale(void)
 static bool refuse_instance(char *why, int error)
 {
 	if (error == EACCES || error == EPERM)
-		return refuse(
-		    why, geteuid()
-			     ? "the kernel's tracing is for root: sudo rqpi trace ...; or, for "
-			       "a group: sudo mount -o remount,mode=0770,gid=GROUP "
-			       "/sys/kernel/tracing"
-			     : "the kernel's tracing is not for this root (a container, or "
-			       "kernel lockdown)");
+		return refuse_rights(why);
 	return refuse(why, "the kernel makes no tracing instance for us: %s", strerror(error));
 }
 
