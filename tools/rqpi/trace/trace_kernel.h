@@ -54,14 +54,13 @@ struct kernel_instance {
 	uint16_t *cpu;
 };
 
-/* What is known of a thread beyond struct trace_thread, which has the same index. */
+/* What is known of a thread beyond struct trace_thread. */
 struct kernel_task {
 	uint32_t tid;
 	uint32_t parent; /* TID, from the event of its birth; 0: it was there before */
 	bool is_thread;	 /* of its parent's process */
 	bool looked;	 /* /proc has been asked for its process */
 	bool changed;	 /* its policy has to be asked for again */
-	bool asked;	 /* the kernel has told its policy: it was alive then */
 	bool executed;	 /* (leader) another program since its birth: not its parent's maps */
 	int seen;	 /* urgency in its last event; TRACE_URGENCY_UNKNOWN */
 	int wished;	 /* policy of its last sched_setscheduler(); -1 */
@@ -82,11 +81,11 @@ struct trace_kernel {
 	size_t size;
 	struct kernel_event event[KERNEL_KINDS];
 	TRACE_ARRAY(struct trace_event) early; /* who slept in a futex call when we came */
-	TRACE_ARRAY(struct kernel_task) tasks;
-	TRACE_ARRAY(uint32_t) look;    /* processes whose maps are to be read */
-	bool begun;		       /* the threads that were there are in the model */
-	void *addresses;	       /* tsearch(3): those that were asked for a name */
-	struct trace_symbols *symbols; /* ours, where the model has none */
+	TRACE_ARRAY(struct kernel_task) tasks; /* by TID */
+	TRACE_ARRAY(uint32_t) look;	       /* processes whose maps are to be read */
+	bool begun;			       /* the threads that were there are in the model */
+	void *addresses;		       /* tsearch(3): those that were asked for a name */
+	struct trace_symbols *symbols;	       /* ours, where the model has none */
 };
 
 /* trace_kernel_setup.c */

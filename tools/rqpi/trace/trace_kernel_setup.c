@@ -37,7 +37,7 @@ static bool __attribute__((format(printf, 2, 3))) refuse(char *why, const char *
 	return false;
 }
 
-/* No group or capability gets it for others: tracefs gives what can be written to its owner. */
+/* No group gets it: what can be written there is its owner's. */
 static bool refuse_rights(char *why)
 {
 	return refuse(why, "the kernel's events are for root alone: %s",

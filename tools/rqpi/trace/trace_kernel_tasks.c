@@ -31,26 +31,37 @@ struct address {
 	uint64_t address;
 };
 
-struct kernel_task *kernel_task(struct trace_kernel *k, struct trace_model *m, uint32_t tid)
+/* Index of the first whose TID is not below @tid. */
+static uint32_t task_place(const struct trace_kernel *k, uint32_t tid)
 {
-	const struct trace_thread *thread = trace_thread(m, tid);
-	uint32_t index = (uint32_t)(thread - m->threads.at);
+	uint32_t low = 0;
+	uint32_t high = k->tasks.count;
 
-	while (k->tasks.count <= index) {
-		struct kernel_task *new = trace_append(&k->tasks);
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
 
-		new->tid = m->threads.at[k->tasks.count - 1].tid;
-		new->changed = true;
-		new->seen = TRACE_URGENCY_UNKNOWN;
-		new->wished = -1;
+		if (k->tasks.at[middle].tid < tid)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return &k->tasks.at[index];
+	return low;
 }
 
-static struct trace_thread *thread_of(const struct trace_kernel *k, struct trace_model *m,
-				      const struct kernel_task *task)
+struct kernel_task *kernel_task(struct trace_kernel *k, struct trace_model *m, uint32_t tid)
 {
-	return &m->threads.at[task - k->tasks.at];
+	uint32_t i = task_place(k, tid);
+	struct kernel_task *task;
+
+	if (i < k->tasks.count && k->tasks.at[i].tid == tid)
+		return &k->tasks.at[i];
+	(void)trace_append(&k->tasks);
+	task = &k->tasks.at[i];
+	memmove(task + 1, task, (k->tasks.count - 1 - i) * sizeof(*task));
+	*task = (struct kernel_task){
+	    .tid = tid, .changed = true, .seen = TRACE_URGENCY_UNKNOWN, .wished = -1};
+	(void)trace_thread(m, tid);
+	return task;
 }
 
 void kernel_task_name(struct trace_kernel *k, struct trace_model *m, uint32_t tid, const char *name,
@@ -98,13 +109,11 @@ void kernel_task_exec(struct trace_kernel *k, struct trace_model *m, uint32_t ti
 	*trace_append(&k->look) = tid;
 }
 
-/* By now nothing is inherited any more, and what it did in its life is behind it. */
+/* By now nothing is inherited any more. */
 void kernel_task_exit(struct trace_kernel *k, struct trace_model *m, uint32_t tid, int urgency)
 {
-	struct kernel_task *task = kernel_task(k, m, tid);
-
-	if (!task->asked)
-		thread_of(k, m, task)->urgency = urgency;
+	kernel_task(k, m, tid)->changed = true;
+	trace_thread(m, tid)->urgency = urgency;
 }
 
 /* Of /proc/PID/task, each. */
@@ -244,9 +253,9 @@ static uint32_t process_of(uint32_t tid)
 }
 
 /* Its process, from its parent; false if that is not known yet. */
-static bool join_family(struct trace_kernel *k, struct trace_model *m, struct kernel_task *task)
+static bool join_family(struct trace_model *m, const struct kernel_task *task)
 {
-	struct trace_thread *thread = thread_of(k, m, task);
+	struct trace_thread *thread = trace_thread(m, task->tid);
 	const struct trace_thread *parent = task->parent ? trace_find_thread(m, task->parent)
 							 : NULL;
 
@@ -267,41 +276,38 @@ static void settle_families(struct trace_kernel *k, struct trace_model *m)
 	for (uint32_t i = 0; i < k->tasks.count; i++) {
 		struct kernel_task *task = &k->tasks.at[i];
 
-		if (task->looked || m->threads.at[i].pid || task->parent || !task->tid)
+		struct trace_thread *thread = trace_thread(m, task->tid);
+
+		if (task->looked || thread->pid || task->parent)
 			continue;
 		task->looked = true;
-		m->threads.at[i].pid = process_of(task->tid);
+		thread->pid = process_of(task->tid);
 	}
 	do {
 		again = false;
 		for (uint32_t i = 0; i < k->tasks.count; i++)
-			again |= join_family(k, m, &k->tasks.at[i]);
+			again |= join_family(m, &k->tasks.at[i]);
 	} while (again);
 }
 
 /* What the scheduler says, or where it knows the thread no more, what events have said. */
-static void settle_policy(struct trace_kernel *k, struct trace_model *m, struct kernel_task *task)
+static void settle_policy(struct trace_model *m, struct kernel_task *task)
 {
-	struct trace_thread *thread = thread_of(k, m, task);
+	struct trace_thread *thread = trace_thread(m, task->tid);
 	struct sched_param param = {.sched_priority = 0};
 	int policy = sched_getscheduler((pid_t)task->tid);
 
 	task->changed = false;
 	if (policy >= 0 && !sched_getparam((pid_t)task->tid, &param)) {
-		task->asked = true;
 		thread->policy = policy & ~SCHED_RESET_ON_FORK;
 		thread->urgency = thread->policy == POLICY_DEADLINE ? TRACE_URGENCY_MAX
 								    : param.sched_priority;
 		return;
 	}
-	if (task->asked && task->wished < 0)
-		return;
-	if (thread->urgency == TRACE_URGENCY_UNKNOWN)
-		thread->urgency = task->seen;
 	if (task->wished >= 0)
 		thread->policy = task->wished;
 	else if (task->parent && thread->policy < 0)
-		thread->policy = trace_thread(m, task->parent)->policy;
+		thread->policy = trace_find_thread(m, task->parent)->policy;
 	/* Of a policy that does not fit what was seen nothing is known. */
 	if (thread->urgency >= 0 && (thread->policy == SCHED_FIFO || thread->policy == SCHED_RR) !=
 					(thread->urgency > 0 && thread->urgency < 100))
@@ -401,16 +407,14 @@ void kernel_tasks_settle(struct trace_kernel *k, struct trace_model *m, uint32_t
 		k->symbols = k->symbols ? k->symbols : trace_symbols_new();
 		m->symbols = k->symbols;
 	}
-	if (m->threads.count)
-		kernel_task(k, m, m->threads.at[m->threads.count - 1].tid);
 	settle_families(k, m);
 	for (uint32_t i = 0; i < k->look.count; i++)
 		if (trace_thread(m, k->look.at[i])->traced)
 			trace_symbols_look(m->symbols, k->look.at[i]);
 	k->look.count = 0;
 	for (uint32_t i = 0; i < k->tasks.count; i++)
-		if (k->tasks.at[i].changed && k->tasks.at[i].tid)
-			settle_policy(k, m, &k->tasks.at[i]);
+		if (k->tasks.at[i].changed)
+			settle_policy(m, &k->tasks.at[i]);
 	settle_events(k, m, first);
 	if (m->symbols == k->symbols)
 		m->symbols = NULL;
