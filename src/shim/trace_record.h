@@ -19,8 +19,11 @@
 
 #include <stdint.h>
 
-#define TRACE_RECORD_MAGIC   0x65636172542e7172u /* "rq.Trace", first byte lowest */
-#define TRACE_RECORD_VERSION 1
+#define TRACE_RECORD_MAGIC     0x65636172542e7172u /* "rq.Trace", first byte lowest */
+#define TRACE_RECORD_VERSION   1
+#define TRACE_RECORD_SLOTS_MAX 4194304
+/* What a process with RQPI_TRACE=memfd calls its own file (memfd_create(2)). */
+#define TRACE_RECORD_MEMORY    "rqpi-trace"
 
 enum trace_record_type {
 	TRACE_RECORD_NONE = 0,
@@ -73,9 +76,12 @@ struct trace_record_file {
 	uint32_t slots;	   /* in the array; the file is that long */
 	uint32_t used;	   /* slots taken, may be beyond `slots` */
 	uint32_t lost;	   /* records for which there was none */
-	uint32_t enabled;  /* 0: write nothing; the tracer sets it */
+	uint32_t enabled;  /* 0: write nothing; else the tracer's process ID, which also tells this
+			      trace from those before in the same file */
 	uint32_t attached; /* processes that have mapped it so far */
-	uint64_t unused[4];
+	uint32_t maker;	   /* the process whose own file it is; 0: a tracer made it */
+	uint32_t unused_word;
+	uint64_t unused[3];
 	struct trace_record slot[];
 };
 

@@ -311,6 +311,12 @@ struct trace_preload;
 struct trace_preload *trace_preload_make(uint32_t slots, char *path, char why[256]);
 struct trace_preload *trace_preload_attach(uint32_t pid, char why[256]);
 void trace_preload_enable(struct trace_preload *p, bool on);
+/*
+ * To be called every some ten milliseconds, from the start of the program on and without a kernel
+ * source, too: it reads what the mapped files are called of the processes that have come. True: one
+ * has come.
+ */
+bool trace_preload_drain(struct trace_preload *p, struct trace_model *m);
 void trace_preload_take(struct trace_preload *p, struct trace_model *m);
 void trace_preload_close(struct trace_preload *p);
 
