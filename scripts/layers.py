@@ -46,6 +46,8 @@ INCLUDES = {
     "sim/coverage.c": ["sim/", PUBLIC, "src/base/", "src/user/user.h", "src/engine/rqk.h"],
     "bench/": [PUBLIC, "src/sys/sys.h", "src/base/", "tools/rqpi/"],
     "tools/rqpi/": [PUBLIC, "bench/", "src/base/"],
+    # The file through which the preload and `rqpi trace` talk.
+    "tools/rqpi/trace/": ["tools/rqpi/", PUBLIC, "src/base/", "src/shim/trace_record.h"],
     "tests/": EVERYTHING,
     "examples/": [PUBLIC],
     "debian/tests/": [PUBLIC],

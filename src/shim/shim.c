@@ -101,6 +101,14 @@ static bool is_one(const char *variable)
 	return value && strcmp(value, "1") == 0;
 }
 
+/* `rqpi trace` has a file, and changes nothing; `rqpi run --traceable` does as it is told. */
+static bool is_traced(void)
+{
+	const char *value = getenv("RQPI_TRACE");
+
+	return value && value[0] == '/';
+}
+
 /* NULL: fit. Else why not. */
 static const char *why_not(void)
 {
@@ -114,7 +122,8 @@ static const char *why_not(void)
 	}
 	if (is_one("RQPI_PRELOAD_OFF"))
 		return "";
-	shim_observing = shim_start_more && is_one("RQPI_OBSERVE") && !is_one("RQPI_FORCE_PI");
+	shim_observing = shim_start_more && (is_one("RQPI_OBSERVE") || is_traced()) &&
+			 !is_one("RQPI_FORCE_PI");
 	if (!shim_observing && (rqu_sys_caps() & need) != need)
 		return "the kernel, or a sandbox, offers no FUTEX_WAIT_REQUEUE_PI";
 	if (!all_calls_come_here())

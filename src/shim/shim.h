@@ -61,7 +61,7 @@ extern struct shim_layout shim_layout;
 
 /* --force-pi is in effect. Constant once shim_state is known. */
 extern bool shim_forcing;
-/* --observe without --force-pi: all that libc would do, libc does. Constant likewise. */
+/* --observe or a trace without --force-pi: all that libc would do, libc does. Constant likewise. */
 extern bool shim_observing;
 
 /* True: the preload does its work. Finds out at the first call. */

@@ -198,13 +198,8 @@ static int release_shared(pthread_cond_t *cond, int nr_requeue, int (*real)(pthr
 	return libc_has_waiters(cond) ? real(cond) : err;
 }
 
-static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *),
-			   const void *caller)
+static int do_release(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *))
 {
-	if (!shim_active())
-		return real(cond);
-	if (shim_cond_watcher)
-		shim_cond_watcher->release(cond, nr_requeue != 0, caller);
 	if (shim_observing)
 		return real(cond);
 	if (is_shared(cond))
@@ -212,6 +207,23 @@ static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pth
 	if (names_channel(rqb_load(slot_of(cond))))
 		return rqu_private_release(slot_of(cond), nr_requeue);
 	return real(cond);
+}
+
+static int release_waiters(pthread_cond_t *cond, int nr_requeue, int (*real)(pthread_cond_t *),
+			   const void *caller)
+{
+	bool tell;
+	int err;
+
+	if (!shim_active())
+		return real(cond);
+	if (!shim_cond_watcher)
+		return do_release(cond, nr_requeue, real);
+	tell = shim_cond_watcher->release(cond, nr_requeue != 0, caller);
+	err = do_release(cond, nr_requeue, real);
+	if (tell)
+		shim_cond_watcher->released((uint64_t)(uintptr_t)cond);
+	return err;
 }
 
 SHIM_API int shim_cond_signal(pthread_cond_t *cond)

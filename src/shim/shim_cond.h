@@ -26,11 +26,13 @@ struct shim_cond_call {
 
 /*
  * Who looks at waits and wakes (shim_watch_cond.c), on behalf of code at @caller. wait: calls
- * call->how, returns what it returned. release: before each signal or broadcast (@all).
+ * call->how, returns what it returned. release: before each signal or broadcast (@all); true: call
+ * released after it, when the condvar may be gone.
  */
 struct shim_cond_watcher {
 	int (*wait)(const struct shim_cond_call *call, const void *caller);
-	void (*release)(pthread_cond_t *cond, bool all, const void *caller);
+	bool (*release)(pthread_cond_t *cond, bool all, const void *caller);
+	void (*released)(uint64_t cond);
 	void (*destroy)(pthread_cond_t *cond);
 };
 

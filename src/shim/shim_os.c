@@ -148,6 +148,80 @@ const void *shim_os_map_file(const char *path, size_t *size)
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
+void *shim_os_map_shared(const char *path, size_t *size, bool *missing)
+{
+	int saved = errno;
+	long fd = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+	void *memory = MAP_FAILED;
+	struct stat st;
+
+	*missing = fd < 0 && errno == ENOENT;
+	if (fd >= 0 && fstat((int)fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+		*size = (size_t)st.st_size;
+		memory = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
+	}
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	errno = saved;
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+#define HIGH_FD	     512 /* where programs do not expect the next file of theirs */
+#define NEVER_TO_RUN 8u	 /* MFD_NOEXEC_SEAL, from Linux 6.3 on */
+
+static long make_file(const char *name, size_t size)
+{
+	long low = syscall(SYS_memfd_create, name, MFD_CLOEXEC | NEVER_TO_RUN);
+	long high;
+
+	if (low < 0)
+		low = syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+	if (low < 0)
+		return -1;
+	if (syscall(SYS_ftruncate, low, size) != 0) {
+		syscall(SYS_close, low);
+		return -1;
+	}
+	high = syscall(SYS_fcntl, low, F_DUPFD_CLOEXEC, HIGH_FD);
+	if (high < 0)
+		return low;
+	syscall(SYS_close, low);
+	return high;
+}
+
+void *shim_os_make_shared(const char *name, size_t size, struct shim_os_shared *file)
+{
+	int saved = errno;
+	void *memory = MAP_FAILED;
+	long fd = make_file(name, size);
+	struct stat st;
+
+	if (fd >= 0 && fstat((int)fd, &st) == 0) {
+		file->device = st.st_dev;
+		file->inode = st.st_ino;
+		memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)fd, 0);
+	}
+	if (fd >= 0 && memory == MAP_FAILED) {
+		syscall(SYS_close, fd);
+		fd = -1;
+	}
+	file->fd = (int)fd;
+	errno = saved;
+	return memory == MAP_FAILED ? NULL : memory;
+}
+
+void shim_os_close_shared(struct shim_os_shared *file)
+{
+	int saved = errno;
+	struct stat st;
+
+	if (file->fd >= 0 && fstat(file->fd, &st) == 0 && st.st_dev == file->device &&
+	    st.st_ino == file->inode)
+		syscall(SYS_close, file->fd);
+	file->fd = -1;
+	errno = saved;
+}
+
 void shim_os_unmap(const void *memory, size_t size)
 {
 	int saved = errno;

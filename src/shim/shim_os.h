@@ -38,6 +38,19 @@ void shim_os_wipe(void *memory, size_t size);
 const void *shim_os_map_file(const char *path, size_t *size);
 void shim_os_unmap(const void *memory, size_t size);
 
+/* The whole of a file that others write, too; NULL: cannot, and *@missing: it is not there. */
+void *shim_os_map_shared(const char *path, size_t *size, bool *missing);
+
+/* Memory that others can map as well: they find it by @name among this process's files. */
+struct shim_os_shared {
+	int fd; /* -1: none */
+	uint64_t device;
+	uint64_t inode;
+};
+void *shim_os_make_shared(const char *name, size_t size, struct shim_os_shared *file);
+/* Others find it no more; unless the program has closed it, and that number is its own now. */
+void shim_os_close_shared(struct shim_os_shared *file);
+
 /* A file to write, emptied; negative: cannot. */
 int shim_os_create(const char *path);
 void shim_os_close(int fd);

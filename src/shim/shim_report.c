@@ -259,17 +259,28 @@ static void write_it(struct shim_report *r, const char *why)
 		shim_os_close(r->out.fd);
 }
 
-void shim_report_write(const char *why)
+bool shim_report_claim(bool patient)
 {
 	uint32_t me = rqu_tid();
 	uint64_t patience = shim_stats_now() + PATIENCE_NS;
-	bool at_exit = strcmp(why, "exit") == 0;
 
 	while (!rqb_cas(&reporter, 0, me)) {
-		if (!at_exit || rqb_load(&reporter) == me || shim_stats_now() > patience)
-			return;
+		if (!patient || rqb_load(&reporter) == me || shim_stats_now() > patience)
+			return false;
 		rqu_sys_yield();
 	}
-	write_it(&report, why);
+	return true;
+}
+
+void shim_report_release(void)
+{
 	rqb_store_rel(&reporter, 0);
+}
+
+void shim_report_write(const char *why)
+{
+	if (!shim_report_claim(strcmp(why, "exit") == 0))
+		return;
+	write_it(&report, why);
+	shim_report_release();
 }

@@ -61,6 +61,13 @@ void shim_report_begin(void);
 /* Write one. Async-signal-safe. */
 void shim_report_write(const char *why);
 
+/*
+ * Reading symbols is for one thread at a time. @patient: wait for another one, if it is not the
+ * caller. False: somebody else does so.
+ */
+bool shim_report_claim(bool patient);
+void shim_report_release(void);
+
 void shim_report_text(struct shim_report *r);
 void shim_report_json(struct shim_report *r);
 
@@ -82,6 +89,8 @@ const char *shim_left_name(const struct shim_row *row);
 /* "exceptions", ...: a member of JSON. */
 extern const char *const shim_left_names[SHIM_LEFT_REASONS];
 
+/* "SYMBOL+0xINTO (OBJECT)", "SYMBOL (OBJECT)", "OBJECT+0xOFFSET", "at 0xADDRESS" */
+void shim_report_place(struct shim_print *p, const struct shim_place *place, uint64_t address);
 /*
  * What a lock at @address is called: the variable it lies in, or else, @is_site true, the code that
  * made it or used it first.

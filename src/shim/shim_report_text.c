@@ -30,7 +30,7 @@ static void tell_person(struct shim_print *p, const struct shim_person *who)
 	}
 }
 
-static void tell_place(struct shim_print *p, const struct shim_place *place, uint64_t address)
+void shim_report_place(struct shim_print *p, const struct shim_place *place, uint64_t address)
 {
 	if (place->symbol[0]) {
 		shim_print(p, place->symbol, NULL);
@@ -57,9 +57,9 @@ static void tell_lock(struct shim_print *p, uint64_t address, uint64_t site, boo
 	if (is_site) {
 		shim_print_hex(p, address);
 		shim_print(p, made ? ", made in " : ", first used in ", NULL);
-		tell_place(p, &place, site);
+		shim_report_place(p, &place, site);
 	} else {
-		tell_place(p, &place, address);
+		shim_report_place(p, &place, address);
 	}
 }
 

@@ -62,6 +62,7 @@ struct shim_row {
 	uint64_t with_mutex_held; /* of those that met somebody */
 	uint64_t crowd;		  /* of a condvar: who is inside, see shim_watch_cond.c */
 	uint32_t calm;
+	uint32_t traced; /* the trace in which it is to be named (shim_trace.h) */
 	struct shim_record longest;
 	struct shim_record worst; /* inversion or boost; of a condvar: the overtaken */
 };

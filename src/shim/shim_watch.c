@@ -21,6 +21,7 @@
 #include "src/shim/shim_lock.h"
 #include "src/shim/shim_mutex.h"
 #include "src/shim/shim_stats.h"
+#include "src/shim/shim_trace.h"
 #include "src/shim/shim_version.h"
 
 bool shim_watching;
@@ -69,6 +70,7 @@ void shim_watch_enter(struct shim_watch *w, pthread_mutex_t *m, const void *call
 	int kind = shim_mutex_kind(m);
 
 	w->since = shim_stats_now();
+	w->mutex = (uint64_t)(uintptr_t)m;
 	w->owner = await_owner(m);
 	w->row = shim_stats_row(shim_key(m, false), caller);
 	rqb_store(&w->row->kind, (uint32_t)kind);
@@ -83,6 +85,8 @@ void shim_watch_enter(struct shim_watch *w, pthread_mutex_t *m, const void *call
 		w->seat->since = w->since;
 		shim_stats_sit(w->seat, w->row);
 	}
+	if (shim_trace_session())
+		shim_trace_lock(w->row, m, w->since, w->owner, caller);
 }
 
 static void count_urgent(struct shim_watch *w, uint64_t ns)
@@ -109,6 +113,8 @@ void shim_watch_leave(struct shim_watch *w, int err)
 	struct shim_row *row = w->row;
 	uint64_t ns = shim_stats_now() - w->since;
 
+	if (shim_trace_session())
+		shim_trace_locked(w->mutex, err);
 	if (w->seat)
 		shim_stats_stand_up(w->seat);
 	if (!has_waited(err))

@@ -20,6 +20,7 @@ struct shim_watch {
 	struct shim_row *row; /* NULL: nobody is watching */
 	struct shim_seat *seat;
 	uint64_t since;
+	uint64_t mutex;
 	uint32_t owner; /* when the wait began; 0: not known */
 	bool urgent;	/* the caller is more urgent than the owner, */
 	bool inherits;	/* which inherits that */

@@ -21,6 +21,7 @@
 #include "src/shim/shim_cond.h"
 #include "src/shim/shim_mutex.h"
 #include "src/shim/shim_stats.h"
+#include "src/shim/shim_trace.h"
 #include "src/shim/shim_watch.h"
 
 struct crowd {
@@ -95,6 +96,7 @@ static uint32_t release(struct shim_row *row, bool all)
 struct wait {
 	struct shim_row *row;
 	struct shim_seat *seat;
+	uint64_t cond;
 	uint64_t since;
 	int urgency;
 	uint32_t number;
@@ -141,6 +143,8 @@ static void leave(struct wait *w, bool cancelled)
 	uint64_t ns = now - w->since;
 	bool woken = !cancelled && (w->err == 0 || w->err == EOWNERDEAD);
 
+	if (shim_trace_session())
+		shim_trace_waited(w->cond, cancelled ? -1 : w->err);
 	if (!shim_stats_is_shared(row)) {
 		if (woken && unpack(rqb_load64(&row->crowd)).released > 0)
 			look_at_order(w, now);
@@ -170,6 +174,7 @@ static void enter(struct wait *w, const struct shim_cond_call *call, const void 
 	struct shim_row *row = shim_stats_row(shim_key(call->cond, true), caller);
 
 	w->row = row;
+	w->cond = (uint64_t)(uintptr_t)call->cond;
 	w->since = shim_stats_now();
 	w->urgency = shim_urgency_of(0);
 	w->seat = shim_stats_seat();
@@ -181,6 +186,8 @@ static void enter(struct wait *w, const struct shim_cond_call *call, const void 
 		w->seat->since = w->since;
 		shim_stats_sit(w->seat, row);
 	}
+	if (shim_trace_session())
+		shim_trace_wait(row, call->cond, call->mutex, w->since, caller);
 }
 
 static int watch_wait(const struct shim_cond_call *call, const void *caller)
@@ -209,17 +216,29 @@ static bool holds_partner(struct shim_row *row)
 	       owner == rqu_tid();
 }
 
-static void watch_release(pthread_cond_t *cond, bool all, const void *caller)
+static bool watch_release(pthread_cond_t *cond, bool all, const void *caller)
 {
 	struct shim_row *row = shim_stats_row(shim_key(cond, true), caller);
 
 	rqb_count(all ? &row->broadcasts : &row->signals);
 	if (shim_stats_is_shared(row))
-		return;
-	if (release(row, all) == 0)
+		return false;
+	if (release(row, all) == 0) {
 		rqb_count(&row->met_nobody);
-	else if (holds_partner(row))
+		return false;
+	}
+	if (holds_partner(row))
 		rqb_count(&row->with_mutex_held);
+	if (!shim_trace_session())
+		return false;
+	shim_trace_release(row, cond, all, caller);
+	return true;
+}
+
+static void watch_released(uint64_t cond)
+{
+	if (shim_trace_session())
+		shim_trace_released(cond);
 }
 
 static void watch_destroy(pthread_cond_t *cond)
@@ -227,4 +246,9 @@ static void watch_destroy(pthread_cond_t *cond)
 	shim_stats_end(shim_key(cond, true));
 }
 
-const struct shim_cond_watcher shim_watch_cond = {watch_wait, watch_release, watch_destroy};
+const struct shim_cond_watcher shim_watch_cond = {
+    .wait = watch_wait,
+    .release = watch_release,
+    .released = watch_released,
+    .destroy = watch_destroy,
+};

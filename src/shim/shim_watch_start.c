@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shim_watch_start.c - begins to watch, if the environment asks for it: RQPI_OBSERVE, RQPI_STATS
- * and the variables around them (rqpi(7)). Exit, fork and the signal come by here as well.
+ * shim_watch_start.c - begins to watch, if the environment asks for it: RQPI_OBSERVE, RQPI_STATS,
+ * RQPI_TRACE and the variables around them (rqpi-preload(7)). Exit, fork and the signal come by
+ * here as well.
  *
  * What is wrong with a variable is said, and the rest is done: `rqpi run` has refused it before.
  */
@@ -16,6 +17,7 @@
 #include "src/shim/shim.h"
 #include "src/shim/shim_cond.h"
 #include "src/shim/shim_report.h"
+#include "src/shim/shim_trace.h"
 #include "src/shim/shim_version.h"
 #include "src/shim/shim_watch.h"
 #include "src/user/user.h"
@@ -65,12 +67,16 @@ static void choose(const char *value)
 	choice->main = number_of("RQPI_STATS_MAIN", 1, UINT32_MAX, 0);
 }
 
+static bool reporting;	       /* else only traced */
 static uint32_t pid_of_report; /* not that of a child of vfork, which runs in our memory */
 
 static void report_exit(void)
 {
-	if (shim_watching && shim_os_pid() == pid_of_report)
+	if (!shim_watching || shim_os_pid() != pid_of_report)
+		return;
+	if (reporting)
 		shim_report_write("exit");
+	shim_trace_end();
 }
 
 __attribute__((destructor)) static void at_exit(void)
@@ -106,6 +112,7 @@ static void in_child(void)
 	shim_stats_forget();
 	shim_report_begin();
 	pid_of_report = shim_os_pid();
+	shim_trace_fork();
 }
 
 static void listen(void)
@@ -129,11 +136,15 @@ void shim_watch_start(void)
 	static uint32_t started;
 	const char *stats = getenv("RQPI_STATS");
 	const char *observe = getenv("RQPI_OBSERVE");
+	const char *trace = getenv("RQPI_TRACE");
 	void *next;
 
-	if (!stats && (!observe || strcmp(observe, "1") != 0))
+	reporting = stats || (observe && strcmp(observe, "1") == 0);
+	if (!reporting && (!trace || !*trace))
 		return;
 	if (!rqb_cas(&started, 0, 1))
+		return;
+	if (trace && *trace && !shim_trace_start(trace) && !reporting)
 		return;
 	next = dlsym(RTLD_NEXT, "_exit");
 	memcpy(&next_exit, &next, sizeof(next));
@@ -141,12 +152,14 @@ void shim_watch_start(void)
 		shim_say("no memory for --stats", NULL);
 		return;
 	}
-	choose(stats);
-	keep_file_name();
 	shim_report_begin();
 	pid_of_report = shim_os_pid();
 	pthread_atfork(NULL, NULL, in_child);
-	listen();
+	if (reporting) {
+		choose(stats);
+		keep_file_name();
+		listen();
+	}
 	shim_cond_watcher = &shim_watch_cond;
 	shim_watching = true;
 }

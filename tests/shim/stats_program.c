@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * stats_program.c - an ordinary pthread program that does one thing with locks, a known number of
- * times; t_stats.py runs it under `rqpi run --observe` and `--stats` and reads the report.
+ * times; t_stats.py runs it under `rqpi run --observe` and `--stats` and reads the report,
+ * t_probes.py with the probes of `rqpi trace`.
  *
  * stats_program SCENE. Exit status 77: the scene needs SCHED_FIFO, which is not to be had.
  */
@@ -330,6 +331,45 @@ static void scene_fork(void)
 	contend(&the_lock, "parents", 0);
 }
 
+static void wait_in_vain(struct worker *w)
+{
+	struct timespec at;
+
+	pthread_mutex_lock(w->mutex);
+	while (tokens == 0) {
+		at = in_ms(CLOCK_MONOTONIC, 5);
+		pthread_cond_clockwait(&the_cond, w->mutex, CLOCK_MONOTONIC, &at);
+	}
+	pthread_mutex_unlock(w->mutex);
+}
+
+/* Says who it is; then a thread waits again and again, until there is a line to read. */
+static void scene_patient(void)
+{
+	struct worker w = {.name = "patient", .mutex = &the_lock, .body = wait_in_vain};
+
+	start(&w);
+	printf("%d\n", (int)getpid());
+	fflush(stdout);
+	while (getchar() != '\n' && !feof(stdin))
+		;
+	pthread_mutex_lock(&the_lock);
+	tokens = 1;
+	pthread_mutex_unlock(&the_lock);
+	pthread_join(w.handle, NULL);
+}
+
+static void scene_patient_child(void)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		scene_patient();
+		exit(0);
+	}
+	waitpid(child, NULL, 0);
+}
+
 static void scene_vfork(void)
 {
 	pid_t child;
@@ -515,6 +555,8 @@ static const struct scene {
     {"order", scene_order},
     {"stuck", scene_stuck},
     {"fork", scene_fork},
+    {"patient", scene_patient},
+    {"patient-child", scene_patient_child},
     {"vfork", scene_vfork},
     {"quick-end", scene_quick_end},
     {"quick-end-c99", scene_quick_end_c99},
