@@ -25,6 +25,7 @@ int cmd_run(int argc, char **argv);
 int cmd_bench(int argc, char **argv); /* in bench/, where that is built */
 int cmd_conform(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 int cmd_check(int argc, char **argv); /* its exit codes are its own: 0, 1, 2, 3 */
 
 enum preload {
@@ -55,6 +56,12 @@ bool preload_named(const char *inherited, enum preload which);
  * when nothing is left.
  */
 char *preload_join(const char *preload, const char *inherited);
+
+/*
+ * Will the dynamic linker not load a preload into @program, as far as can be seen beforehand? Says
+ * so on standard error, on behalf of command @who.
+ */
+bool preload_is_ignored(const char *who, const char *program);
 
 /* Where execvp(3) will find the program @name: 0 and its path (PATH_MAX bytes at @path), or -1. */
 int program_find(const char *name, char *path);

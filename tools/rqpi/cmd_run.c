@@ -74,28 +74,29 @@ static bool is_static_elf(const char *path)
 	return elf && !found;
 }
 
-/* Say why the preload will have no effect, where that can be seen beforehand. */
-static void warn_if_ignored(const char *program)
+bool preload_is_ignored(const char *who, const char *program)
 {
 	char path[PATH_MAX];
 	struct stat st;
 	bool raised;
 
 	if (program_find(program, path) || stat(path, &st))
-		return;
+		return false;
 	raised = ((st.st_mode & S_ISUID) && st.st_uid != getuid()) ||
 		 ((st.st_mode & S_ISGID) && st.st_gid != getgid()) ||
 		 (getuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0);
 	if (raised)
 		fprintf(stderr,
-			"rqpi run: warning: %s changes its user, group or capabilities: the "
-			"dynamic linker "
-			"ignores the preload\n",
-			path);
+			"rqpi %s: warning: %s changes its user, group or capabilities: the "
+			"dynamic linker ignores the preload\n",
+			who, path);
 	else if (is_static_elf(path))
 		fprintf(stderr,
-			"rqpi run: warning: %s is statically linked: the preload has no effect\n",
-			path);
+			"rqpi %s: warning: %s is statically linked: the preload has no effect\n",
+			who, path);
+	else
+		return false;
+	return true;
 }
 
 static int become(const char **command)
@@ -153,7 +154,7 @@ static int run_command(const struct choice *choice, const char **command)
 	}
 	if (set_environment(choice))
 		return RQPI_EXIT_CANNOT;
-	warn_if_ignored(command[0]);
+	preload_is_ignored("run", command[0]);
 	return become(command);
 }
 

@@ -28,6 +28,9 @@ static const struct command commands[] = {
 #ifdef RQPI_HAVE_DOCTOR
     {"doctor", cmd_doctor, "is this machine fit, and what runs on it? What to mend, and how"},
 #endif
+#ifdef RQPI_HAVE_TRACE
+    {"trace", cmd_trace, "who waited how long for which lock, held by whom, while who ran"},
+#endif
     {"check", cmd_check, "run both halves through every interleaving of a scenario"},
 };
 
