@@ -21,6 +21,8 @@ _rqpi_words() { # _rqpi_words COMMAND OPTION
 	demo--only=) echo order herd inversion ;;
 	demo--scenario=) echo group order ;;
 	run--stats=) echo text json ;;
+	trace--output= | trace--html=) compgen -f -- "$word" ;;
+	trace--pid=) ps -u "$(id -u)" -o pid= ;;
 	run--stats-signal=) compgen -A signal SIG | sed 's/^SIG//' ;;
 	bench) echo uncontended wake herd inversion queue contended pool engine chain checker all ;;
 	check) command rqpi check --list 2>/dev/null | sed 's/ .*//' ;;
@@ -46,7 +48,7 @@ _rqpi() {
 		list=$(_rqpi_words "$command" "$option")
 	elif [[ $word == -* ]]; then
 		list=$(_rqpi_options "$command")
-	elif [ "$command" = run ]; then
+	elif [ "$command" = run ] || [ "$command" = trace ]; then
 		# A command line like any other begins here.
 		if declare -F _command_offset >/dev/null; then
 			local at=2

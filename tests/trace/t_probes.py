@@ -362,14 +362,14 @@ def a_child_makes_a_file_of_its_own():
     with subprocess.Popen([PROGRAM, "patient-child"], env=environment("memfd"),
                           stdin=subprocess.PIPE, text=True, stdout=subprocess.PIPE) as program:
         child = int(program.stdout.readline())
-        parents = await_that("a file", lambda: own_file(program.pid))
-        childs = await_that("a file of the child", lambda: own_file(child))
+        of_parent = await_that("a file", lambda: own_file(program.pid))
+        of_child = await_that("a file of the child", lambda: own_file(child))
         others = [one for one in os.listdir(f"/proc/{child}/fd")
                   if "rqpi-trace" in os.readlink(f"/proc/{child}/fd/{one}")]
         equal("files that the child has", len(others), 1)
-        childs.enable(1)
-        await_that("waits", lambda: len(childs.records(WAITED)) > 3)
-        equal("records of the parent", parents.records(), [])
+        of_child.enable(1)
+        await_that("waits", lambda: len(of_child.records(WAITED)) > 3)
+        equal("records of the parent", of_parent.records(), [])
         program.communicate("\n", timeout=SECONDS)
 
 

@@ -112,6 +112,7 @@ static int become(const char **command)
 struct choice {
 	int force;    /* --force-pi */
 	char *except; /* --except, all of them, separated by colons; NULL: none */
+	int traceable;
 	struct run_stats stats;
 };
 
@@ -129,7 +130,7 @@ static int set_environment(const struct choice *choice)
 	char *value;
 	int err;
 	/* Within another `rqpi run`, what was asked for there goes on. */
-	bool mutex = choice->force || run_stats_wanted(&choice->stats) ||
+	bool mutex = choice->force || choice->traceable || run_stats_wanted(&choice->stats) ||
 		     preload_named(getenv("LD_PRELOAD"), PRELOAD_MUTEX);
 
 	if (run_stats_set(&choice->stats, choice->force) ||
@@ -142,6 +143,9 @@ static int set_environment(const struct choice *choice)
 		err = set_variable("RQPI_FORCE_PI", "1");
 	if (!err && choice->except)
 		err = set_variable("RQPI_FORCE_PI_EXCEPT", choice->except);
+	/* Within `rqpi trace` there is a file already. */
+	if (!err && choice->traceable && !getenv("RQPI_TRACE"))
+		err = set_variable("RQPI_TRACE", "memfd");
 	return err;
 }
 
@@ -186,6 +190,8 @@ int cmd_run(int argc, char **argv)
 	     "but not those in, or first used by, programs and libraries of this name (may be "
 	     "repeated)",
 	     "PATTERN"},
+	    {"traceable", '\0', POPT_ARG_NONE, &choice.traceable, 0,
+	     "rqpi trace -p of the same user may look at it, at any time", NULL},
 	    RUN_STATS_OPTIONS(choice.stats),
 	    POPT_AUTOHELP POPT_TABLEEND};
 	const char **command;
