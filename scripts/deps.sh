@@ -84,6 +84,7 @@ look() { # look SET: collect what SET lacks
 		need_library zlib zlib1g-dev
 		need_library libtracefs libtracefs-dev
 		need_library libtraceevent libtraceevent-dev
+		need_package systemtap-sdt-dev # sys/sdt.h, for the probes
 		;;
 	test)
 		look build
@@ -187,7 +188,7 @@ say_elsewhere() {
 	deps: this system is not one that I know how to install on. The packages are called
 	  Debian, Ubuntu:  $missing
 	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
-	                   elfutils-libelf-devel zlib-devel libtracefs-devel
+	                   elfutils-libelf-devel zlib-devel libtracefs-devel systemtap-sdt-devel
 	                   libcmocka-devel libseccomp-devel gcc-c++ libasan libubsan libtsan patch
 	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc
 	                   libabigail perf stress-ng chromium qemu-system-x86 busybox cpio

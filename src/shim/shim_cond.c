@@ -97,7 +97,8 @@ static int wait_ours(pthread_cond_t *cond, pthread_mutex_t *mutex, const struct 
 				.shared = shim_mutex_shared(mutex),
 				.count = (uint32_t *)&mutex->__data.__count,
 				.owner = (uint32_t *)&mutex->__data.__owner,
-				.mutex = mutex};
+				.mutex = mutex,
+				RQB_PROBED(.cond = cond)};
 
 	if (!shim_mutex_owned(mutex))
 		return EPERM;

@@ -244,9 +244,10 @@ SHIM_API int shim_mutex_unlock(pthread_mutex_t *m)
 	m->__data.__owner = 0;
 	m->__data.__nusers--;
 	/* Somebody may have begun to wait since. */
-	return rqb_likely(rqb_cas_rel(word, rqu_tid(), 0))
-		   ? 0
-		   : rqu_to_errno(rqu_sys_unlock_pi(word, shim_mutex_shared(m)));
+	if (rqb_likely(rqb_cas_rel(word, rqu_tid(), 0)))
+		return 0;
+	RQB_PROBE1(mutex__unlock__slow, word);
+	return rqu_to_errno(rqu_sys_unlock_pi(word, shim_mutex_shared(m)));
 }
 
 SHIM_API int shim_mutex_init(pthread_mutex_t *m, const pthread_mutexattr_t *attr)

@@ -66,6 +66,9 @@ static inline uint32_t *shim_mutex_word(pthread_mutex_t *m)
 	return (uint32_t *)(void *)&m->__data.__lock;
 }
 
+RQB_BUILD(offsetof(pthread_mutex_t, __data.__lock) == 0,
+	  "the probes know a mutex by the address of its word");
+
 /* Does the caller own @m? In a forked child, the copy of one held across the fork: shim_lock.c. */
 bool shim_mutex_owned(pthread_mutex_t *m);
 

@@ -66,6 +66,7 @@ static int settle(struct rqu_robust_head *head, struct rqu_lock *lock)
 		err = ENOTRECOVERABLE;
 	} else if (rqb_word_owner_died(rqb_load(lock->word))) {
 		rqb_and(lock->word, ~RQB_WORD_OWNER_DIED);
+		RQB_PROBE1(owner__died, m);
 		m->__data.__owner = SHIM_INCONSISTENT;
 		m->__data.__nusers--; /* the dead owner; a waiter has counted all the time */
 		err = EOWNERDEAD;

@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "src/shim/shim.h"
 #include "src/shim/shim_cond.h"
 #include "src/user/channel.h"
 
@@ -35,6 +36,9 @@
 #define PLACE_BITS  0x3fffffffu /* the distance in words, signed */
 
 enum { SEQ, PLACE };
+
+/* For the probes: the condvar that @slot is in. */
+#define COND_OF(slot) ((void *)((char *)(slot)-shim_layout.slot))
 
 /*
  * The mutex lies this far away, if that is a distance which can be kept: it is in all processes the
@@ -74,7 +78,9 @@ int shim_shared_release(uint32_t *slot, int nr_requeue)
 
 	if (!(place & PLACE_OURS))
 		return 0;
+	RQB_PROBE2(cond__release, COND_OF(slot), nr_requeue != 0);
 	ret = rqu_release(&q, nr_requeue, (place & PLACE_PLAIN) != 0, NULL);
+	RQU_PROBE_RELEASED(COND_OF(slot), nr_requeue != 0, ret);
 	if (ret != -EINVAL && ret != -EFAULT)
 		return rqu_to_errno(ret);
 	/* It is mapped apart: from now on plainly. Who is asleep to be requeued sees the step. */

@@ -147,6 +147,7 @@ static struct rqu_chan *lend(uint32_t *ref, const struct rqu_lock *lock)
 		return NULL;
 	c->word = lock->word;
 	c->shared = lock->shared;
+	RQB_PROBED(c->cond = lock->cond;)
 	/* Whoever still holds a ticket or a step of the channel's last life finds it stale. */
 	rqb_store(&c->seq, rqu_seq_after(rqb_load(&c->seq), true));
 	if (c->kinds & RQU_CHAN_PLAIN)
@@ -224,6 +225,7 @@ static int release(struct rqu_chan *c, int nr_requeue)
 	uint32_t kinds = rqb_load(&c->kinds);
 	uint32_t seq;
 	int ret = 0;
+	int woken;
 
 	if (rqb_likely(kinds & RQU_CHAN_REQUEUED))
 		ret = rqu_release(&q, nr_requeue, false, &seq);
@@ -231,7 +233,9 @@ static int release(struct rqu_chan *c, int nr_requeue)
 		mark_release(c, seq);
 	else if (rqb_unlikely(kinds & RQU_CHAN_PLAIN)) {
 		q.seq = &c->plain_seq;
-		rqu_release(&q, nr_requeue, true, NULL);
+		woken = rqu_release(&q, nr_requeue, true, NULL);
+		if (ret >= 0 && woken > 0)
+			ret += woken;
 	}
 	return ret;
 }
@@ -314,15 +318,17 @@ static int wait_without_channel(struct rqu_lock *lock, const struct rqu_deadline
 	int err;
 
 	pthread_testcancel(); /* with the mutex held, as cleanup handlers expect */
+	RQB_PROBE3(cond__wait, lock->cond, lock->mutex, (uint32_t *)NULL);
 	err = rqu_lock_release(lock);
-	if (err)
-		return err;
-	rqb_count(&rqu_stats.no_channel);
-	rqu_sys_wait(&never, 0, false, &until);
-	err = rqu_lock_reacquire(lock, false);
-	if (err)
-		return err;
-	return dl && rqu_deadline_within(dl, 0) ? ETIMEDOUT : 0;
+	if (!err) {
+		rqb_count(&rqu_stats.no_channel);
+		rqu_sys_wait(&never, 0, false, &until);
+		err = rqu_lock_reacquire(lock, false);
+		if (!err && dl && rqu_deadline_within(dl, 0))
+			err = ETIMEDOUT;
+	}
+	RQB_PROBE4(cond__woken, lock->cond, lock->mutex, err, 0);
+	return err;
 }
 
 int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_deadline *dl)
@@ -354,7 +360,9 @@ int rqu_private_release(uint32_t *ref, int nr_requeue)
 	c = pin(ref, name);
 	if (!c)
 		return 0;
+	RQB_PROBE2(cond__release, c->cond, nr_requeue != 0);
 	ret = release(c, nr_requeue);
+	RQU_PROBE_RELEASED(c->cond, nr_requeue != 0, ret);
 	rqu_channel_unpin(c);
 	return rqu_to_errno(ret);
 }

@@ -24,6 +24,7 @@ struct rqu_chan {
 	uint32_t mark;	    /* the last signal step known to have released somebody */
 	uint32_t kinds;	    /* of waits in this lending, RQU_CHAN_*; grows under the mutex */
 	uint32_t plain_seq; /* as seq, for those who sleep without requeue_pi by their own wish */
+	RQB_PROBED(const void *cond;) /* rqu_lock.cond of the lending; stable while pinned */
 } __attribute__((aligned(64)));
 
 /* A sequence after one more signal or broadcast. */

@@ -26,7 +26,8 @@ static int wait_on(struct rqu_cond *c, struct rqu_mutex *m, const struct rqu_dea
 				.shared = (m->kind & RQU_MUTEX_SHARED) != 0,
 				.count = &m->count,
 				.way = m->kind & RQU_MUTEX_ROBUST ? &rqu_robust_way : NULL,
-				.mutex = m};
+				.mutex = m,
+				RQB_PROBED(.cond = c)};
 
 	if (!rqu_mutex_owned(m))
 		return EPERM;

@@ -67,9 +67,14 @@ static int lock_again(struct rqu_mutex *m, bool try)
 
 int rqu_word_lock(uint32_t *word, bool shared, const struct rqu_deadline *dl)
 {
+	int err;
+
 	if (rqb_cas_acq(word, 0, rqu_tid()))
 		return 0;
-	return rqu_to_errno(rqu_sys_lock_pi(word, shared, dl));
+	RQB_PROBE3(mutex__wait, word, rqb_word_tid(rqb_load(word)), (int)shared);
+	err = rqu_to_errno(rqu_sys_lock_pi(word, shared, dl));
+	RQB_PROBE2(mutex__acquired, word, err);
+	return err;
 }
 
 int rqu_word_trylock(uint32_t *word, bool shared)
@@ -97,6 +102,7 @@ int rqu_word_unlock(uint32_t *word, bool shared)
 	 */
 	if (rqb_load(word) == rqu_tid() && rqb_cas_rel(word, rqu_tid(), 0))
 		return 0;
+	RQB_PROBE1(mutex__unlock__slow, word);
 	return rqu_to_errno(rqu_sys_unlock_pi(word, shared));
 }
 

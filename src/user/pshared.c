@@ -112,11 +112,13 @@ int rqu_shared_release(struct rqu_cond *c, int nr_requeue)
 
 	if (joined == rqb_load64(&c->served))
 		return 0;
+	RQB_PROBE2(cond__release, c, nr_requeue != 0);
 	do {
 		q = queue_of(c);
 		ret = rqu_release(&q, nr_requeue, is_plain(c), NULL);
 		/* Refused, and bound to another mutex meanwhile: we asked for the one of before. */
 	} while ((ret == -EINVAL || ret == -EFAULT) && queue_of(c).word != q.word);
+	RQU_PROBE_RELEASED(c, nr_requeue != 0, ret);
 	if (ret >= 0) {
 		if (nr_requeue > 0 || ret == 0)
 			mark_served(c, joined);

@@ -64,6 +64,7 @@ static int settle(struct rqu_robust_head *head, struct rqu_mutex *m)
 	rqu_list_enqueue(head, &m->next);
 	if (rqb_word_owner_died(rqb_load(&m->word))) {
 		rqb_and(&m->word, ~RQB_WORD_OWNER_DIED);
+		RQB_PROBE1(owner__died, m);
 		m->count = 0;
 		if (m->state != RQU_NOTRECOVERABLE)
 			m->state = RQU_INCONSISTENT;

@@ -46,6 +46,7 @@ static bool look_with_pauses(uint32_t *word, uint32_t *usual)
 			break;
 		rqb_pause();
 	}
+	RQB_PROBE4(spin, word, n < limit ? n + 1 : n, n < limit, 0);
 	/* A guess about the next time: threads may write over each other's. */
 	rqb_store(usual, (mean * 7 + n) / 8);
 	return n < limit;
@@ -54,27 +55,35 @@ static bool look_with_pauses(uint32_t *word, uint32_t *usual)
 static bool look_with_yields(uint32_t *word, const struct rqu_deadline *dl)
 {
 	struct rqu_deadline end = rqu_deadline_in(YIELD_MS);
+	bool got = false;
+	int n = 0;
 
-	for (int n = 0, queued = 0; n < YIELDS && queued < QUEUED; n++) {
+	for (int queued = 0; n < YIELDS && queued < QUEUED;) {
 		rqu_sys_yield();
-		if (look(word))
-			return true;
+		n++;
+		got = look(word);
+		if (got)
+			break;
 		queued += (rqb_load(word) & RQB_WORD_WAITERS) != 0;
 		if (rqu_deadline_within(&end, 0) || (dl && rqu_deadline_within(dl, 0)))
 			break;
 	}
-	return false;
+	RQB_PROBE4(spin, word, (uint32_t)n, (int)got, 1);
+	return got;
 }
 
 int rqu_word_lock_spinning(uint32_t *word, bool shared, const struct rqu_deadline *dl,
 			   uint32_t *usual)
 {
 	uint32_t none = 0;
+	int err = 0;
 
 	if (rqb_cas_acq(word, 0, rqu_tid()))
 		return 0;
-	if (!rqu_sys_realtime() &&
-	    (look_with_pauses(word, usual ? usual : &none) || look_with_yields(word, dl)))
-		return 0;
-	return rqu_to_errno(rqu_sys_lock_pi(word, shared, dl));
+	RQB_PROBE3(mutex__wait, word, rqb_word_tid(rqb_load(word)), (int)shared);
+	if (rqu_sys_realtime() ||
+	    (!look_with_pauses(word, usual ? usual : &none) && !look_with_yields(word, dl)))
+		err = rqu_to_errno(rqu_sys_lock_pi(word, shared, dl));
+	RQB_PROBE2(mutex__acquired, word, err);
+	return err;
 }

@@ -46,6 +46,7 @@
 
 #include "src/base/assert.h"
 #include "src/base/atomic.h"
+#include "src/base/probe.h"
 #include "src/base/word.h"
 #include "src/sys/sys.h"
 #include <rqpi/base.h>
@@ -114,6 +115,8 @@ struct __attribute__((may_alias)) rqu_mutex {
 	((long)offsetof(struct rqu_mutex, word) - (long)offsetof(struct rqu_mutex, next))
 
 RQB_BUILD(sizeof(struct rqu_mutex) <= sizeof(rqpi_mutex_t), "the mutex fits its public type");
+RQB_BUILD(offsetof(struct rqu_mutex, word) == 0,
+	  "the probes know a mutex by the address of its word");
 RQB_BUILD(sizeof(rqpi_mutex_t) <= 40, "no larger than glibc's pthread_mutex_t");
 RQB_BUILD(_Alignof(struct rqu_mutex) <= _Alignof(rqpi_mutex_t),
 	  "the public type is aligned enough");
@@ -179,8 +182,9 @@ struct rqu_lock {
 	uint32_t *count; /* a recursive mutex counts there; guarded by the mutex */
 	uint32_t *owner; /* libc's mutex names its owner there as well; NULL: ours does not */
 	const struct rqu_lock_way *way; /* NULL: the bare word */
-	void *mutex;			/* for the functions of @way */
+	void *mutex;			/* for the functions of @way, and for the probes */
 	uint32_t depth;			/* what *count was, during the wait */
+	RQB_PROBED(const void *cond;)	/* where the program has its condvar; never followed */
 };
 
 /* How a mutex that is more than its word is given up for a wait, and owned again after it. */
@@ -277,6 +281,17 @@ bool rqu_shared_released(struct rqu_wait *w);
 void rqu_shared_forward(struct rqu_wait *w);
 /* A first value for a sequence at @place, unlike that of any other life of the memory there. */
 uint32_t rqu_shared_start(const void *place);
+
+/* ---- probes (docs/probes.md) ---- */
+
+/* A signal or broadcast is done: @answer is the kernel's, how many it took off the queue. */
+#define RQU_PROBE_RELEASED(cond, broadcast, answer)                    \
+	do {                                                           \
+		if (broadcast)                                         \
+			RQB_PROBE2(cond__broadcast, (cond), (answer)); \
+		else                                                   \
+			RQB_PROBE2(cond__signal, (cond), (answer));    \
+	} while (0)
 
 /* ---- counters (info.c) ---- */
 

@@ -145,15 +145,18 @@ static bool granted(const struct rqu_wait *w)
 static void give_up(struct rqu_wait *w)
 {
 	bool owned = granted(w);
+	bool released;
 
 	if (owned)
 		rqb_handoff_acquire(w->q.word);
-	if (w->released(w)) {
+	released = w->released(w);
+	if (released) {
 		rqb_count(&rqu_stats.forwarded);
 		w->forward(w);
 	}
 	leave(w);
 	(void)rqu_lock_reacquire(w->lock, owned);
+	RQB_PROBE4(cond__cancelled, w->lock->cond, w->lock->mutex, (int)owned, (int)released);
 }
 
 /* See base/cancel.h. */
@@ -252,12 +255,15 @@ static int outcome(struct rqu_wait *w, int ret)
 
 int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl)
 {
-	int err = rqu_lock_release(w->lock);
+	int err;
 	int ret;
 	int result;
 
+	RQB_PROBE3(cond__wait, w->lock->cond, w->lock->mutex, w->q.seq);
+	err = rqu_lock_release(w->lock);
 	if (err) {
 		leave(w);
+		RQB_PROBE4(cond__woken, w->lock->cond, w->lock->mutex, err, 0);
 		return err;
 	}
 	/* From here until on_cancel() is in place, nothing may be a cancellation point. */
@@ -265,5 +271,6 @@ int rqu_wait_and_relock(struct rqu_wait *w, const struct rqu_deadline *dl)
 	result = outcome(w, ret);
 	leave(w);
 	err = rqu_lock_reacquire(w->lock, ret == 0);
+	RQB_PROBE4(cond__woken, w->lock->cond, w->lock->mutex, err ? err : result, ret == 0);
 	return err ? err : result;
 }
