@@ -35,7 +35,8 @@ compile()
 	from=$2
 	shift 2
 	for f in "$@"; do
-		"${CC:-cc}" -std=gnu11 -O1 -g -fPIC -fvisibility=hidden \
+		# shellcheck disable=SC2086 # one option, or none
+		"${CC:-cc}" -std=gnu11 -O1 -g -fPIC -fvisibility=hidden $probes \
 			-I"$from" -I"$from/include" \
 			-c "$from/$f" -o "$out/$(basename "$f" .c).o" || return 1
 	done
@@ -197,6 +198,12 @@ check_patch()
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || die "cannot find the sources"
 build=$(CDPATH='' cd -- "$1" && pwd) || die "no build directory $1"
 shift
+
+# With the probes that the build has.
+probes=
+if grep -q '\.note\.stapsdt' "$build/src/librqpi.so.0"; then
+	probes=-DRQPI_USDT
+fi
 
 # One of our own jobs: check_patch, writing its verdict to a file.
 if [ "${1:-}" = "--one" ]; then
