@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Text files as C strings: page.css becomes rqs_page_css.
 
-embed.py OUTPUT FILE...
+embed.py [--prefix=rqs_] OUTPUT FILE...
 """
 
 import os
@@ -10,9 +10,11 @@ import sys
 
 
 def main():
-    with open(sys.argv[1], "w", encoding="utf-8") as out:
-        for name in sys.argv[2:]:
-            symbol = "rqs_" + os.path.basename(name).replace(".", "_")
+    args = sys.argv[1:]
+    prefix = args.pop(0).split("=", 1)[1] if args[0].startswith("--prefix=") else "rqs_"
+    with open(args[0], "w", encoding="utf-8") as out:
+        for name in args[1:]:
+            symbol = prefix + os.path.basename(name).replace(".", "_")
             out.write(f"extern const char {symbol}[];\nconst char {symbol}[] =\n")
             with open(name, encoding="utf-8") as file:
                 for line in file.read().splitlines():
