@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * made_model.h - models of traces filled in by hand, for the tests of the outputs: every fact is known.
- * made_model.c has them; t_chrome.c and made_trace.c (for t_html.py and t_chrome.py) use them.
+ * made_model.h - models of traces filled in by hand, for the tests of the outputs: every fact is
+ * known. made_model.c has them; t_chrome.c uses them, and made_trace.c for t_html.py and
+ * t_chrome.py.
  */
 #ifndef MADE_MODEL_H
 #define MADE_MODEL_H
@@ -19,8 +20,8 @@ enum {
 /*
  * NULL: there is no such scene.
  *
- * "inversion"	controller waits 4.2 ms for the_lock, which logger has while hog runs; then 80 us for
- *		safe_lock, which inherits; a condition variable between them
+ * "inversion"	controller waits 4.2 ms for the_lock, which logger has while hog runs; then
+ *		80 us for safe_lock, which inherits; a condition variable between them
  * "crowd"	five threads wait at once for one lock, in lanes; nested waits; boosts step by step
  * "names"	threads and locks called in every way that breaks a file
  * "preload"	waits alone: nothing is known of the scheduler

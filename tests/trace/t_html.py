@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """t_html.py MADE_TRACE: pages of models filled in by hand, opened in a browser without a screen:
-all that is known is in them, hands work, names do no harm, a big trace stays usable; and a page that is
-broken is not taken for a good one.
+all that is known is in them, hands work, names do no harm, a big trace stays usable; and a page
+that is broken is not taken for a good one.
 
 Output: TAP. Exit status: 0 all passed, 1 a case failed.
 """
@@ -229,7 +229,8 @@ def check_hands(tap, page):
     tap.ok(seen["red"] >= 30, "and it is red, in the lock's row and in the thread's", seen["red"])
     tap.ok(seen["whole"]["from"] <= 0 and seen["whole"]["until"] >= 12000000, "0 shows all of it")
     tap.ok("Inversion 1: controller[4101]" in seen["tip"]
-           and "ran on CPU 1 for 4.10 ms, priority 50" in seen["tip2"], "what is under the pointer is told", seen["tip"], seen["tip2"])
+           and "ran on CPU 1 for 4.10 ms, priority 50" in seen["tip2"],
+           "what is under the pointer is told", seen["tip"], seen["tip2"])
     tap.ok(length("wheel") < 0.8 * length("whole"), "the wheel zooms", seen["wheel"])
     tap.ok(abs(seen["wheel"]["from"] - seen["dragged"]["from"] - 1000000) < 20000
            and abs(length("wheel") - length("dragged")) < 10, "a drag moves it", seen["dragged"])
