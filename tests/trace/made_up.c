@@ -4,6 +4,10 @@
 
 #include <linux/futex.h>
 #include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
 
 enum { NS = 1000, SIDE = 0x80 /* FUTEX_PRIVATE_FLAG */ };
 
@@ -108,7 +112,7 @@ void mu_lock(struct trace_model *m, uint64_t us, uint32_t tid, int prio, uint64_
 	e.other = owner;
 	e.its = (int16_t)its;
 	e.kind = kind;
-	e.site = 0x5000;
+	e.site = 0x5012;
 	trace_add(m, &e);
 }
 
@@ -185,4 +189,40 @@ void mu_inversion(struct trace_model *m, bool kernel, bool preload)
 	mu_done(m, 20201, HIGH, 0);
 	mu_switch(m, 20300, HIGH, HIGH_PRIO, false, LOW, LOW_PRIO);
 	mu_done(m, 20301, LOW, 1);
+}
+
+/* ---- for a test ---- */
+
+int mu_setup(void **state)
+{
+	static struct trace_model m;
+
+	mu_begin(&m);
+	*state = &m;
+	return 0;
+}
+
+int mu_teardown(void **state)
+{
+	trace_model_free(*state);
+	return 0;
+}
+
+const struct trace_wait *mu_only_wait(const struct trace_model *m)
+{
+	assert_int_equal(m->waits.count, 1);
+	return &m->waits.at[0];
+}
+
+const struct trace_lock *mu_lock_of(const struct trace_model *m, const struct trace_wait *w)
+{
+	return &m->locks.at[w->lock];
+}
+
+void mu_sleep(struct trace_model *m, uint64_t since, uint64_t until, uint32_t tid, int prio,
+	      uint32_t by)
+{
+	mu_switch_on(m, since, (uint16_t)tid, tid, prio, false, 0, 0);
+	mu_wake(m, until, by, tid, prio);
+	mu_switch_on(m, until + 1, (uint16_t)tid, 0, 0, false, tid, prio);
 }

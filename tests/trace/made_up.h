@@ -60,4 +60,20 @@ void mu_end(struct trace_model *m, uint64_t us, enum trace_type type, uint32_t t
  */
 void mu_inversion(struct trace_model *m, bool kernel, bool preload);
 
+/* ---- for a test ---- */
+
+#define US(n) ((uint64_t)(n)*1000)
+
+/* Its state is a model after mu_begin(). */
+int mu_setup(void **state);
+int mu_teardown(void **state);
+#define CASE(f) cmocka_unit_test_setup_teardown(f, mu_setup, mu_teardown)
+
+/* @tid sleeps, and is woken by @by; on a CPU of its own. */
+void mu_sleep(struct trace_model *m, uint64_t since, uint64_t until, uint32_t tid, int prio,
+	      uint32_t by);
+
+const struct trace_wait *mu_only_wait(const struct trace_model *m);
+const struct trace_lock *mu_lock_of(const struct trace_model *m, const struct trace_wait *w);
+
 #endif /* RQT_TRACE_MADE_UP_H */

@@ -105,6 +105,7 @@ struct trace_lock {
 	enum trace_lock_type type;
 	enum trace_inherits inherits; /* of a mutex */
 	uint32_t kind;		      /* of a mutex, glibc's __kind, if the preload told it */
+	bool has_kind;		      /* it did */
 	bool inferred;		      /* a mutex, it seems: by how its futex was used */
 	char place[TRACE_PLACE_SIZE]; /* "the_lock (prog)"; "": see trace_lock_name() */
 	bool named_by_site;	      /* `place` is the code that made it */

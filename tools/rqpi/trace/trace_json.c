@@ -114,14 +114,13 @@ static struct json_object *new_lock(const struct trace_model *m, uint32_t index)
 	struct json_object *o = new_object();
 	char text[TRACE_PLACE_SIZE];
 	char address[24];
-	bool from_preload = lock->type == TRACE_MUTEX && !lock->inferred && m->from_preload;
 
 	snprintf(address, sizeof(address), "0x%" PRIx64, lock->address);
 	add_text(o, "name", trace_lock_name(lock, text));
 	add_text(o, "address", address);
 	add_number(o, "pid", lock->pid);
 	add_text(o, "type", types[lock->type]);
-	add_text(o, "kind", from_preload ? trace_kind_name(lock->kind) : NULL);
+	add_text(o, "kind", lock->has_kind ? trace_kind_name(lock->kind) : NULL);
 	add(o, "inherits",
 	    lock->inherits == TRACE_INHERITS_UNKNOWN
 		? NULL

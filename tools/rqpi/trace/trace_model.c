@@ -170,7 +170,9 @@ uint32_t trace_lock_index(struct trace_model *m, uint32_t pid, uint64_t address)
 
 struct trace_lock *trace_lock(struct trace_model *m, uint32_t pid, uint64_t address)
 {
-	return &m->locks.at[trace_lock_index(m, pid, address)];
+	uint32_t i = trace_lock_index(m, pid, address); /* before `at` is read: it moves */
+
+	return &m->locks.at[i];
 }
 
 void trace_name_lock(struct trace_model *m, uint32_t pid, uint64_t address, const char *place,

@@ -158,7 +158,7 @@ static void tell_kind(struct teller *t, uint32_t index)
 {
 	const struct trace_lock *lock = &t->m->locks.at[index];
 
-	if (lock->inferred)
+	if (!lock->has_kind)
 		fprintf(t->out,
 			"    %s is a mutex, it seems by its futex calls, and does not inherit "
 			"priority\n",
@@ -269,7 +269,7 @@ static void tell_mutex(struct teller *t, uint32_t index)
 	fprintf(t->out, "MUTEX %s", name_lock(t, index));
 	if (lock->inferred)
 		fputs(", it seems", t->out);
-	else if (t->m->from_preload)
+	if (lock->has_kind)
 		fprintf(t->out, ", %s", trace_kind_name(lock->kind));
 	fputs(lock->inherits == TRACE_INHERITS_YES  ? ", inherits\n"
 	      : lock->kind & TRACE_KIND_PROTECT	    ? ", has a ceiling\n"

@@ -28,6 +28,14 @@ static uint32_t pid_of(struct trace_builder *b, const struct trace_event *e)
 	return t && t->pid ? t->pid : b->m->pid;
 }
 
+/* The preload has asked for the policy; the scheduler's events may not have shown it yet. */
+static int told_urgency(struct trace_state *s, int told)
+{
+	if (s->own == TRACE_URGENCY_UNKNOWN)
+		s->own = told;
+	return told != TRACE_URGENCY_UNKNOWN ? told : s->own;
+}
+
 static struct trace_facts *begin_wait(struct trace_builder *b, const struct trace_event *e,
 				      enum trace_slot slot, enum trace_how how, uint32_t lock)
 {
@@ -46,8 +54,8 @@ static struct trace_facts *begin_wait(struct trace_builder *b, const struct trac
 	    .owner_urgency = TRACE_URGENCY_UNKNOWN,
 	    .chain = TRACE_NO_INDEX,
 	};
-	if (slot != TRACE_SLOT_FUTEX && e->mine != TRACE_URGENCY_UNKNOWN)
-		w->urgency = e->mine;
+	if (slot != TRACE_SLOT_FUTEX)
+		w->urgency = told_urgency(s, e->mine);
 	return trace_append(&b->facts);
 }
 
@@ -101,15 +109,15 @@ static void lock_waits(struct trace_builder *b, const struct trace_event *e)
 	struct trace_wait *w;
 
 	lock->kind = e->kind;
+	lock->has_kind = true;
 	lock->inherits = e->kind & TRACE_KIND_INHERIT ? TRACE_INHERITS_YES : TRACE_INHERITS_NO;
 	f = begin_wait(b, e, TRACE_SLOT_LOCK, TRACE_HOW_LOCK, i);
 	f->pi = (e->kind & TRACE_KIND_INHERIT) != 0;
 	f->ceiling = (e->kind & TRACE_KIND_PROTECT) != 0;
 	w = &b->m->waits.at[b->m->waits.count - 1];
 	w->owner = e->other;
-	w->owner_urgency = e->its;
-	if (e->other && e->its == TRACE_URGENCY_UNKNOWN)
-		w->owner_urgency = trace_state(b, e->other)->own;
+	if (e->other)
+		w->owner_urgency = told_urgency(trace_state(b, e->other), e->its);
 }
 
 static void cond_waits(struct trace_builder *b, const struct trace_event *e)
