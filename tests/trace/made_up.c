@@ -116,7 +116,8 @@ void mu_lock(struct trace_model *m, uint64_t us, uint32_t tid, int prio, uint64_
 	trace_add(m, &e);
 }
 
-void mu_wait(struct trace_model *m, uint64_t us, uint32_t tid, uint64_t cond, uint64_t mutex)
+void mu_wait(struct trace_model *m, uint64_t us, uint32_t tid, uint64_t cond, uint64_t mutex,
+	     uint32_t kind)
 {
 	struct trace_event e = new_event(us, TRACE_WAIT, tid);
 
@@ -124,6 +125,7 @@ void mu_wait(struct trace_model *m, uint64_t us, uint32_t tid, uint64_t cond, ui
 	e.mine = TRACE_URGENCY_UNKNOWN;
 	e.address = cond;
 	e.address2 = mutex;
+	e.kind = kind;
 	e.site = 0x5100;
 	trace_add(m, &e);
 }

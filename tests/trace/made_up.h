@@ -40,7 +40,8 @@ void mu_life(struct trace_model *m, uint64_t us, enum trace_type type, uint32_t 
 /* From the preload. */
 void mu_lock(struct trace_model *m, uint64_t us, uint32_t tid, int prio, uint64_t address,
 	     uint32_t owner, int its, uint32_t kind);
-void mu_wait(struct trace_model *m, uint64_t us, uint32_t tid, uint64_t cond, uint64_t mutex);
+void mu_wait(struct trace_model *m, uint64_t us, uint32_t tid, uint64_t cond, uint64_t mutex,
+	     uint32_t kind);
 void mu_release(struct trace_model *m, uint64_t us, uint32_t tid, uint64_t cond, bool broadcast);
 /* LOCKED, WAITED or RELEASED. */
 void mu_end(struct trace_model *m, uint64_t us, enum trace_type type, uint32_t tid,

@@ -142,6 +142,7 @@ static void a_call_that_is_served_at_once_is_no_wait(void **state)
 {
 	struct trace_model *m = *state;
 
+	mu_switch_on(m, 1, HIGH, 0, 0, false, HIGH, HIGH_PRIO);
 	mu_futex(m, 10, HIGH, FUTEX_LOCK_PI, A_LOCK, 0); /* it does not sleep */
 	mu_done(m, 11, HIGH, 0);
 	mu_futex(m, 20, HIGH, FUTEX_WAIT, B_LOCK, 2);
@@ -149,6 +150,22 @@ static void a_call_that_is_served_at_once_is_no_wait(void **state)
 	mu_done(m, 32, HIGH, -EAGAIN);
 	trace_model_build(m);
 	assert_int_equal(m->waits.count, 0);
+}
+
+/* The trace begins, by attaching; HIGH has waited for long, LOW wakes it. */
+static void who_sleeps_already_waits(void **state)
+{
+	struct trace_model *m = *state;
+
+	mu_switch_on(m, 5, LOW, 0, 0, false, LOW, LOW_PRIO);
+	mu_futex(m, 6, HIGH, FUTEX_LOCK_PI, A_LOCK, 0);
+	mu_futex(m, 20, LOW, FUTEX_UNLOCK_PI, A_LOCK, 0);
+	mu_wake(m, 21, LOW, HIGH, HIGH_PRIO);
+	mu_switch_on(m, 22, HIGH, 0, 0, false, HIGH, HIGH_PRIO);
+	mu_done(m, 23, HIGH, 0);
+	trace_model_build(m);
+	assert_int_equal(mu_only_wait(m)->owner, LOW);
+	assert_true(mu_only_wait(m)->boosted);
 }
 
 static void an_interrupted_call_was_a_wait(void **state)
@@ -245,6 +262,7 @@ int main(void)
 	    CASE(a_number_that_is_no_thread_is_no_owner),
 	    CASE(a_time_that_runs_out_has_no_owner),
 	    CASE(a_call_that_is_served_at_once_is_no_wait),
+	    CASE(who_sleeps_already_waits),
 	    CASE(an_interrupted_call_was_a_wait),
 	    CASE(a_boost_is_joined_to_its_wait),
 	    CASE(who_hands_a_pi_lock_over_had_it),

@@ -274,7 +274,7 @@ static void futex_calls_inside_of_a_condvar_wait_are_part_of_it(void **state)
 	struct trace_model *m = *state;
 	const struct trace_wait *w;
 
-	mu_wait(m, 10, HIGH, A_COND, A_LOCK);
+	mu_wait(m, 10, HIGH, A_COND, A_LOCK, 0);
 	mu_futex(m, 11, HIGH, FUTEX_WAIT_BITSET, A_COND + 8, 0);
 	mu_done(m, 50, HIGH, 0);
 	mu_futex(m, 51, HIGH, FUTEX_WAIT, A_LOCK, 2);

@@ -166,7 +166,7 @@ static void a_chain_a_boost_and_a_signal_are_told(void **state)
 	mu_lock(m, 100, HIGH, HIGH_PRIO, A_LOCK, LOW, LOW_PRIO, 2);
 	mu_end(m, 1000, TRACE_LOCKED, LOW, B_LOCK, 0);
 	mu_end(m, 2100, TRACE_LOCKED, HIGH, A_LOCK, 0);
-	mu_wait(m, 2200, LOW, A_COND, B_LOCK);
+	mu_wait(m, 2200, LOW, A_COND, B_LOCK, 0x20);
 	mu_release(m, 2300, HIGH, A_COND, false);
 	mu_futex(m, 2310, HIGH, FUTEX_WAIT, A_COND + 16, 2);
 	mu_done(m, 3310, HIGH, 0);
@@ -377,7 +377,7 @@ static void json_says_null_of_what_is_not_known(void **state)
 	m->no_kernel = "no tracefs";
 	mu_lock(m, 10, HIGH, TRACE_URGENCY_UNKNOWN, A_LOCK, 0, TRACE_URGENCY_UNKNOWN, 0x20);
 	mu_end(m, 20, TRACE_LOCKED, HIGH, A_LOCK, ETIMEDOUT);
-	mu_wait(m, 30, HIGH, A_COND, A_LOCK);
+	mu_wait(m, 30, HIGH, A_COND, A_LOCK, 0x20);
 	mu_end(m, 40, TRACE_WAITED, HIGH, A_COND, -1);
 	mu_release(m, 50, LOW, A_COND, true);
 	trace_model_build(m);

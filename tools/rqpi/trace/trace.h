@@ -52,7 +52,7 @@ enum trace_type {
 	TRACE_LOCK,    /* a lock waits: mutex `address`, owner `other`, `site`, `kind`; `mine` and
 			   `its`: of the two by their own policy, or TRACE_URGENCY_UNKNOWN */
 	TRACE_LOCKED,  /* `value` error number, 0: has it */
-	TRACE_WAIT,    /* condvar `address`, mutex `address2`, `site`; `mine` */
+	TRACE_WAIT,    /* condvar `address`, mutex `address2` of `kind`, `site`; `mine` */
 	TRACE_WAITED,  /* `value` error number, -1: cancelled */
 	TRACE_RELEASE, /* signal (`value` 0) or broadcast (1) of condvar `address`, `site`; `mine` */
 	TRACE_RELEASED, /* it returns */

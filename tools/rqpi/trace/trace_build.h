@@ -56,7 +56,7 @@ struct trace_facts {
 	uint32_t op;	/* of the futex call; of TRACE_HOW_FUTEX */
 	uint32_t value; /* that it found in the word */
 	bool drop;	/* it was no wait */
-	bool slept;	/* it was seen to leave its processor meanwhile */
+	bool slept;	/* it was seen to leave its processor meanwhile, or never on one */
 	bool pi;	/* the lock inherited when it began */
 	bool ceiling;	/* PTHREAD_PRIO_PROTECT */
 	bool raised;	/* the kernel raised somebody's priority for it */
@@ -96,6 +96,8 @@ struct trace_state *trace_state(struct trace_builder *b, uint32_t tid);
 /* trace_sched.c: SWITCH, WAKING, SETPRIO, FORK, EXIT; then the end of the trace. */
 void trace_sched_step(struct trace_builder *b, const struct trace_event *e);
 void trace_sched_end(struct trace_builder *b);
+/* Is it known to run just now? */
+bool trace_sched_runs(const struct trace_builder *b, const struct trace_state *s);
 
 /* trace_waits.c, after trace_sched_step() of the same event. */
 void trace_waits_step(struct trace_builder *b, const struct trace_event *e);

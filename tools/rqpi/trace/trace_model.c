@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_model.c - the model of `rqpi trace`: its arrays, and what threads, locks and times are called.
+ * trace_model.c - the model of `rqpi trace`: its arrays, and what threads, locks and times are
+ * called.
  *
  * The sources (trace_kernel.c, trace_preload.c) append to it, trace_build.c makes waits of it, the
  * outputs read it. Interface: trace.h.

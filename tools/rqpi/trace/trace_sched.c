@@ -30,6 +30,11 @@ static struct trace_slice *open_slice(struct trace_builder *b, const struct trac
 	return s->slice == TRACE_NO_INDEX ? NULL : &b->m->slices.at[s->slice];
 }
 
+bool trace_sched_runs(const struct trace_builder *b, const struct trace_state *s)
+{
+	return s->slice != TRACE_NO_INDEX && b->m->slices.at[s->slice].running;
+}
+
 static void begin_slice(struct trace_builder *b, uint32_t tid, const struct trace_slice *slice)
 {
 	struct trace_state *s = trace_state(b, tid);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_text.c - the report of `rqpi trace` in words: who waited how long for which lock, held by whom,
- * while who ran; and what to do. Called by cmd_trace.c.
+ * trace_text.c - the report of `rqpi trace` in words: who waited how long for which lock, held by
+ * whom, while who ran; and what to do. Called by cmd_trace.c.
  *
- * First what is bad: inversions, one of each lock with its longest, then signals that slept inside of
- * their condvar; then the locks as `--stats` tells them (docs/preload.md, whose words these are);
- * last what is missing, and what cannot be said therefore. "It seems" stands where something was
+ * First what is bad: inversions, of each lock its longest, then signals that slept inside of their
+ * condvar; then the locks as `--stats` tells them (docs/preload.md, whose words these are); last
+ * what is missing, and what cannot be said therefore. "It seems" stands where something was
  * concluded that nobody said.
  */
 #include <errno.h>

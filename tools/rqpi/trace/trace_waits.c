@@ -8,8 +8,8 @@
  * variable (its bug 11588), which adds to `asleep`.
  *
  * A wait whose end is missing (thread killed, program replaced, trace stopped, event lost) lasts
- * until the thread is heard of in a way that excludes it, at most to the end of the trace. One whose
- * beginning is missing began with the trace at the latest. Both are `open`.
+ * until the thread is heard of in a way that excludes it, at most to the end of the trace. One
+ * whose beginning is missing began with the trace at the latest. Both are `open`.
  */
 #include <errno.h>
 
@@ -101,16 +101,25 @@ static uint32_t mutex_of(struct trace_builder *b, uint32_t pid, uint64_t address
 	return i;
 }
 
+/* --force-pi can make it inherit at any time, so what was said last is true. */
+static uint32_t mutex_of_kind(struct trace_builder *b, uint32_t pid, uint64_t address,
+			      uint32_t kind)
+{
+	uint32_t i = mutex_of(b, pid, address);
+	struct trace_lock *lock = &b->m->locks.at[i];
+
+	lock->kind = kind;
+	lock->has_kind = true;
+	lock->inherits = kind & TRACE_KIND_INHERIT ? TRACE_INHERITS_YES : TRACE_INHERITS_NO;
+	return i;
+}
+
 static void lock_waits(struct trace_builder *b, const struct trace_event *e)
 {
-	uint32_t i = mutex_of(b, pid_of(b, e), e->address);
-	struct trace_lock *lock = &b->m->locks.at[i];
+	uint32_t i = mutex_of_kind(b, pid_of(b, e), e->address, e->kind);
 	struct trace_facts *f;
 	struct trace_wait *w;
 
-	lock->kind = e->kind;
-	lock->has_kind = true;
-	lock->inherits = e->kind & TRACE_KIND_INHERIT ? TRACE_INHERITS_YES : TRACE_INHERITS_NO;
 	f = begin_wait(b, e, TRACE_SLOT_LOCK, TRACE_HOW_LOCK, i);
 	f->pi = (e->kind & TRACE_KIND_INHERIT) != 0;
 	f->ceiling = (e->kind & TRACE_KIND_PROTECT) != 0;
@@ -124,11 +133,13 @@ static void cond_waits(struct trace_builder *b, const struct trace_event *e)
 {
 	uint32_t pid = pid_of(b, e);
 	uint32_t i = trace_lock_index(b->m, pid, e->address);
+	uint32_t partner;
 
 	b->m->locks.at[i].type = TRACE_CONDVAR;
 	if (e->address2) {
-		uint32_t partner = mutex_of(b, pid, e->address2);
-
+		partner = e->type == TRACE_WAIT
+			      ? mutex_of_kind(b, pid, e->address2, e->kind)
+			      : mutex_of(b, pid, e->address2); /* its end does not tell */
 		b->m->locks.at[i].partner = partner;
 	}
 	begin_wait(b, e, TRACE_SLOT_WAIT, TRACE_HOW_WAIT, i);
@@ -205,6 +216,7 @@ static void call_begins(struct trace_builder *b, struct trace_state *s, const st
 		f->op = op;
 		f->value = (uint32_t)e->value;
 		f->pi = trace_futex_is_pi(op);
+		f->slept = !trace_sched_runs(b, s); /* it has been asleep for long */
 	}
 	trace_futex_seen(b, s, pid, e);
 }
