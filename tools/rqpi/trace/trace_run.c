@@ -25,7 +25,7 @@
 #include "../cmd.h"
 
 #define TICK_MS	 20
-#define EARLY_MS 2 /* until the preload has come: a short program's files are to be seen, too */
+#define EARLY_MS 1 /* until the preload has come: a short program's files are to be seen, too */
 #define EARLY_NS 200000000u
 
 /* Who is traced, while it is. */
@@ -196,7 +196,7 @@ static bool wait_a_moment(const struct traced *t, long ms)
 	return !t->child && info.si_signo != SIGCHLD;
 }
 
-static void watch(struct traced *t)
+static void watch_until_end(struct traced *t)
 {
 	uint64_t begin = now();
 	uint64_t ns = t->run->ns;
@@ -214,6 +214,21 @@ static void watch(struct traced *t)
 		if (wait_a_moment(t, ms))
 			return;
 	}
+}
+
+/* An event that is nothing but a time: so long the trace is, though nothing may have happened. */
+static void mark(struct trace_model *m)
+{
+	struct trace_event e = {.ns = now(), .type = TRACE_NOTHING, .cpu = TRACE_NO_CPU};
+
+	trace_add(m, &e);
+}
+
+static void watch(struct traced *t)
+{
+	mark(t->run->model);
+	watch_until_end(t);
+	mark(t->run->model);
 }
 
 /* ---- sources ---- */
