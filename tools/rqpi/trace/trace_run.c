@@ -356,6 +356,7 @@ int trace_run(struct trace_run *r)
 
 	hold_signals();
 	r->model->symbols = trace_symbols_new();
+	r->model->name_site = trace_symbols_name;
 	err = r->command ? trace_command(&t) : trace_process(&t);
 	if (!r->child)
 		sigprocmask(SIG_SETMASK, &usual, NULL);
