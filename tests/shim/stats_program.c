@@ -8,6 +8,8 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -15,7 +17,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -382,6 +386,57 @@ static void scene_vfork(void)
 	waitpid(child, NULL, 0);
 }
 
+static void on_forbidden(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	dprintf(STDERR_FILENO, "call %d is forbidden\n", info->si_syscall);
+	_exit(3);
+}
+
+#define NUMBER offsetof(struct seccomp_data, nr)
+#define FIRST  offsetof(struct seccomp_data, args[0])
+
+/* As browsers do for their renderers: no files, and no look at threads but the caller. */
+static void forbid(void)
+{
+	struct sigaction action = {.sa_sigaction = on_forbidden, .sa_flags = SA_SIGINFO};
+	struct sock_filter filter[] = {
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, NUMBER),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 5, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 4, 0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sched_getscheduler, 0, 2),
+	    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, FIRST),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+	};
+	struct sock_fprog program = {.len = COUNT(filter), .filter = filter};
+
+	must(sigaction(SIGSYS, &action, NULL) ? errno : 0, "SIGSYS");
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? errno : 0, "no new privileges");
+	must(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ? errno : 0, "a filter");
+}
+
+static void scene_sandboxed(void)
+{
+	struct worker w = {.name = "renderer", .mutex = &the_lock, .body = lock_and_unlock};
+	int status = 0;
+	pid_t child;
+
+	forbid();
+	pthread_mutex_lock(&the_lock);
+	start(&w);
+	usleep(20000); /* it comes to wait; /proc is closed to us */
+	pthread_mutex_unlock(&the_lock);
+	pthread_join(w.handle, NULL);
+	child = fork();
+	if (child == 0)
+		exit(0);
+	waitpid(child, &status, 0);
+	must(status ? EPROTO : 0, "a child");
+}
+
 static void scene_quick_end(void)
 {
 	contend(&the_lock, "controller", 0);
@@ -547,25 +602,16 @@ static const struct scene {
 	const char *name;
 	void (*play)(void);
 } scenes[] = {
-    {"inversion", scene_inversion},
-    {"equals", scene_equals},
-    {"opposite", scene_opposite},
-    {"no-waits", scene_no_waits},
-    {"counts", scene_counts},
-    {"order", scene_order},
-    {"stuck", scene_stuck},
-    {"fork", scene_fork},
-    {"patient", scene_patient},
-    {"patient-child", scene_patient_child},
-    {"vfork", scene_vfork},
-    {"quick-end", scene_quick_end},
-    {"quick-end-c99", scene_quick_end_c99},
-    {"many", scene_many},
-    {"lives", scene_lives},
-    {"cancel", scene_cancel},
-    {"odd-names", scene_odd_names},
-    {"late", scene_late},
-    {"kinds", scene_kinds},
+    {"inversion", scene_inversion}, {"equals", scene_equals},
+    {"opposite", scene_opposite},   {"no-waits", scene_no_waits},
+    {"counts", scene_counts},	    {"order", scene_order},
+    {"stuck", scene_stuck},	    {"fork", scene_fork},
+    {"patient", scene_patient},	    {"patient-child", scene_patient_child},
+    {"vfork", scene_vfork},	    {"sandboxed", scene_sandboxed},
+    {"quick-end", scene_quick_end}, {"quick-end-c99", scene_quick_end_c99},
+    {"many", scene_many},	    {"lives", scene_lives},
+    {"cancel", scene_cancel},	    {"odd-names", scene_odd_names},
+    {"late", scene_late},	    {"kinds", scene_kinds},
 };
 
 int main(int argc, char **argv)

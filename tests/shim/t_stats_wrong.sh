@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Can t_stats.py fail? Each line of `plants` puts a mistake into one file of the preload; the case
-# beside it, which passes without (test preload-stats), must fail with it. The file is compiled anew
+# Can t_stats.py fail, and tests/trace/t_probes.py? Each line of `plants` puts a mistake into one file of the preload; the case
+# beside it, which passes without (tests preload-stats, trace-probes), must fail with it. The file is compiled anew
 # and linked with the objects of the build. Output: TAP.
-# Arguments: source tree, librqpi-preload-mutex.so, librqpi-preload.so, the map; then those of
-# t_stats.py.
+# Arguments: source tree, librqpi-preload-mutex.so, librqpi-preload.so, the map; then t_stats.py or
+# t_probes.py, and its arguments.
 set -u
 tree=$1 mutex=$2 cond=$3 map=$4
 shift 4
@@ -22,6 +22,17 @@ shim_watch.c|without_one_none_is_told|s/mine > shim_urgency_of(w->owner)/1/
 shim_watch.c|with_inheritance_it_is_a_boost|s/w->inherits = .*/w->inherits = false;/
 shim_watch.c|every_kind_answers_as_without|s/[*]err != EBUSY/true/
 shim_stats.c|a_full_table_is_told|s/return \&t->row\[t->rows\];/return \&t->row[0];/'
+
+[ "${1##*/}" = t_probes.py ] && plants='shim_trace.c|an_inversion_is_told_with_names_and_priorities|s/r.other = owner;//
+shim_trace.c|threads_are_told_once|s/!is_told(tid) ||/true ||/
+shim_trace.c|a_full_file_counts_what_it_lost|s/rqb_add(&f->lost, 1);//
+shim_trace.c|a_child_makes_a_file_of_its_own|s/^\t\tleave_parents();//
+shim_trace.c|a_forked_child_goes_on_in_the_file|s/^\tpid = shim_os_pid();/\tif (!pid) &/
+shim_trace.c|it_is_turned_on_from_outside|s/ \&\& rqb_load(&t->session) == shim_trace_session()//
+shim_watch.c|a_trace_that_is_not_on_has_nothing|s/shim_trace_session()/shim_trace/
+shim_watch_cond.c|a_cancelled_wait_is_told|s/cancelled ? -1 : w->err/w->err/
+shim_os.c|a_sandboxed_process_survives|s/return handled;/return false;/
+shim.c|nothing_is_changed|s/ || is_traced()//'
 
 # build FILE: the preload with $place/FILE in it, beside a copy of the other one
 build()

@@ -3,7 +3,7 @@
 """What the preload's probes write (src/shim/trace_record.h) about stats_program.
 
 t_probes.py PRELOAD_MUTEX STATS_PROGRAM. Output: TAP. Exit status: 0 unless a case failed.
-RQT_CASE in the environment: only the case of that name.
+In the environment: RQT_CASE: only the case of that name; RQPI_PRELOAD: the library beside this one.
 """
 
 import collections
@@ -17,6 +17,8 @@ import tempfile
 import time
 
 PRELOAD, PROGRAM = sys.argv[1:3]
+if "RQPI_PRELOAD" in os.environ:
+    PRELOAD = os.path.join(os.path.dirname(os.environ["RQPI_PRELOAD"]), os.path.basename(PRELOAD))
 SECONDS = 40
 NEEDS_FIFO = 77
 MAGIC, VERSION = 0x65636172542E7172, 1
@@ -255,6 +257,18 @@ def a_killed_process_leaves_what_was():
     equal("who", (names(trace)[lock.tid], names(trace)[lock.other]), ("stuck", "keeper"))
 
 
+def a_sandboxed_process_survives():
+    trace = play("sandboxed")
+    [(lock, _)] = pairs(trace, LOCK, LOCKED)
+    equal("who", names(trace)[lock.tid], "renderer")
+    equal("owner's policy", lock.its_policy, UNKNOWN)
+    equal("places", trace.records(PLACE), [])
+    equal("attached", trace.header()["attached"], 2)
+    done = subprocess.run([PROGRAM, "sandboxed"], env=environment("memfd"), timeout=SECONDS,
+                          check=False, text=True, stderr=subprocess.PIPE)
+    equal("with a file of its own", (done.returncode, done.stderr), (0, ""))
+
+
 def a_full_file_counts_what_it_lost():
     whole = play("counts")
     events = len(whole.records()) - len(whole.records(THREAD, PLACE))
@@ -379,7 +393,7 @@ CASES = [
     a_cancelled_wait_is_told, a_lock_on_the_heap_is_named_by_its_maker, nothing_is_changed,
     a_forked_child_goes_on_in_the_file, a_program_that_another_becomes_goes_on,
     a_quick_end_tells_the_places, a_child_of_vfork_tells_nothing,
-    a_killed_process_leaves_what_was, a_full_file_counts_what_it_lost,
+    a_killed_process_leaves_what_was, a_sandboxed_process_survives, a_full_file_counts_what_it_lost,
     a_trace_that_is_not_on_has_nothing, a_file_that_is_none_of_ours_is_left_alone,
     a_report_may_be_asked_for_as_well, a_process_can_make_a_file_of_its_own,
     it_is_turned_on_from_outside, a_child_makes_a_file_of_its_own,
