@@ -50,6 +50,21 @@ static int set(const char *name, const char *value)
 	return -1;
 }
 
+/* Those of POSIX; sigabbrev_np() is glibc's. */
+static const struct {
+	const char *name;
+	int number;
+} signals[] = {
+    {"HUP", SIGHUP},	   {"INT", SIGINT},   {"QUIT", SIGQUIT},   {"ILL", SIGILL},
+    {"TRAP", SIGTRAP},	   {"ABRT", SIGABRT}, {"BUS", SIGBUS},	   {"FPE", SIGFPE},
+    {"KILL", SIGKILL},	   {"USR1", SIGUSR1}, {"SEGV", SIGSEGV},   {"USR2", SIGUSR2},
+    {"PIPE", SIGPIPE},	   {"ALRM", SIGALRM}, {"TERM", SIGTERM},   {"CHLD", SIGCHLD},
+    {"CONT", SIGCONT},	   {"STOP", SIGSTOP}, {"TSTP", SIGTSTP},   {"TTIN", SIGTTIN},
+    {"TTOU", SIGTTOU},	   {"URG", SIGURG},   {"XCPU", SIGXCPU},   {"XFSZ", SIGXFSZ},
+    {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"WINCH", SIGWINCH}, {"IO", SIGIO},
+    {"POLL", SIGPOLL},	   {"PWR", SIGPWR},   {"SYS", SIGSYS},	   {"STKFLT", SIGSTKFLT},
+};
+
 /* "USR2", "SIGUSR2", "12", "RTMIN+3"; 0: it is none. */
 static int signal_of(const char *text)
 {
@@ -65,11 +80,9 @@ static int signal_of(const char *text)
 			return SIGRTMIN + n <= SIGRTMAX ? SIGRTMIN + (int)n : 0;
 		return 0;
 	}
-	for (int sig = 1; sig < SIGRTMIN; sig++) {
-		const char *known = sigabbrev_np(sig);
-
-		if (known && strcasecmp(known, name) == 0)
-			return sig;
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		if (strcasecmp(signals[i].name, name) == 0)
+			return signals[i].number;
 	}
 	return 0;
 }
