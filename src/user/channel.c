@@ -349,22 +349,30 @@ int rqu_private_wait(uint32_t *ref, struct rqu_lock *lock, const struct rqu_dead
 	return rqu_wait_and_relock(&w, dl);
 }
 
-int rqu_private_release(uint32_t *ref, int nr_requeue)
+/*
+ * Somebody is there. By itself, so that a signal for nobody need not save registers for this; the
+ * caller's pin is dropped.
+ */
+static __attribute__((noinline)) int release_pinned(struct rqu_chan *c, int nr_requeue)
 {
-	uint32_t name = rqb_load_acq(ref);
-	struct rqu_chan *c;
 	int ret;
 
-	if (rqb_likely(name == 0))
-		return 0;
-	c = pin(ref, name);
-	if (!c)
-		return 0;
 	RQB_PROBE2(cond__release, c->cond, nr_requeue != 0);
 	ret = release(c, nr_requeue);
 	RQU_PROBE_RELEASED(c->cond, nr_requeue != 0, ret);
 	rqu_channel_unpin(c);
 	return rqu_to_errno(ret);
+}
+
+int rqu_private_release(uint32_t *ref, int nr_requeue)
+{
+	uint32_t name = rqb_load_acq(ref);
+	struct rqu_chan *c;
+
+	if (rqb_likely(name == 0))
+		return 0;
+	c = pin(ref, name);
+	return c ? release_pinned(c, nr_requeue) : 0;
 }
 
 bool rqu_private_busy(uint32_t *ref)
