@@ -326,6 +326,7 @@ static uint32_t index_of_mutex(struct trace_model *m, uint32_t pid, uint64_t add
 
 	lock->type = TRACE_MUTEX;
 	lock->kind = kind;
+	lock->has_kind = true;
 	/* With a ceiling the owner runs at that, which is neither. */
 	lock->inherits = kind & KIND_PI	      ? TRACE_INHERITS_YES
 			 : kind & KIND_CEILED ? TRACE_INHERITS_UNKNOWN
