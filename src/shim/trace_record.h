@@ -39,9 +39,14 @@ enum trace_record_type {
 	TRACE_RECORD_RELEASED = 6, /* it returns */
 	/* Thread `tid` is called so: `name` */
 	TRACE_RECORD_THREAD = 7,
-	/* What `address` is called, `kind` 1: a condvar, `value` 1: by the code that made it; `name` */
+	/*
+	 * What `address` is called, `kind` 0: a mutex, 1: a condvar, 2: code that waits or releases
+	 * (a `site`), `value` 1: by the code that made it; `name`
+	 */
 	TRACE_RECORD_PLACE = 8,
 };
+
+enum { TRACE_RECORD_MUTEX = 0, TRACE_RECORD_CONDVAR = 1, TRACE_RECORD_CODE = 2 };
 
 /* How urgent a thread is by its own policy; `policy` -1: not known. */
 struct trace_record_person {

@@ -61,7 +61,14 @@ struct process {
 	TRACE_ARRAY(struct object) objects;
 };
 
+struct told {
+	uint32_t pid;
+	uint64_t address;
+	char place[TRACE_PLACE_SIZE];
+};
+
 struct trace_symbols {
+	TRACE_ARRAY(struct told) told;
 	TRACE_ARRAY(struct file) files;
 	TRACE_ARRAY(struct process) processes;
 };
@@ -100,6 +107,7 @@ void trace_symbols_free(struct trace_symbols *s)
 	}
 	for (uint32_t i = 0; i < s->processes.count; i++)
 		free(s->processes.at[i].objects.at);
+	free(s->told.at);
 	free(s->files.at);
 	free(s->processes.at);
 	free(s);
@@ -401,6 +409,30 @@ static const struct symbol *find_symbol(const struct file *f, uint64_t address, 
 	return best;
 }
 
+void trace_symbols_tell(struct trace_symbols *s, uint32_t pid, uint64_t address, const char *place)
+{
+	struct told *t = trace_append(&s->told);
+
+	t->pid = pid;
+	t->address = address;
+	snprintf(t->place, sizeof(t->place), "%s", place);
+}
+
+/* The last word counts: of a program that another became, it is the other's. */
+static bool name_told(const struct trace_symbols *s, uint32_t pid, uint64_t address,
+		      char place[TRACE_PLACE_SIZE])
+{
+	for (uint32_t i = s->told.count; i > 0; i--) {
+		const struct told *t = &s->told.at[i - 1];
+
+		if (t->pid == pid && t->address == address) {
+			memcpy(place, t->place, sizeof(t->place));
+			return true;
+		}
+	}
+	return false;
+}
+
 bool trace_symbols_name(struct trace_symbols *s, uint32_t pid, uint64_t address, bool code,
 			char place[TRACE_PLACE_SIZE])
 {
@@ -411,7 +443,7 @@ bool trace_symbols_name(struct trace_symbols *s, uint32_t pid, uint64_t address,
 
 	place[0] = '\0';
 	if (!o)
-		return false;
+		return code && name_told(s, pid, address, place);
 	f = &s->files.at[o->file];
 	offset = address - o->bias;
 	if (f->elf && !f->read)
