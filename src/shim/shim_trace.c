@@ -26,6 +26,8 @@
 #define OWN_SLOTS  65536
 #define TOLD	   4096
 #define FOR_NAMES  16 /* one slot of so many */
+#define SITES	   1024
+#define SITE_TRIES 16
 #define NO_SESSION 0
 
 struct trace_record_file *shim_trace;
@@ -46,6 +48,9 @@ static struct told {
 	uint32_t looked; /* it has also been asked for as an owner, with the name it had then */
 	char name[SHIM_NAME_SIZE];
 } told[TOLD];
+
+/* Code that waited or released: of few places, and those beyond this are not told. */
+static uint64_t sites[SITES];
 
 /* ---- records ---- */
 
@@ -155,8 +160,23 @@ static struct trace_record record_of(uint64_t address, const void *caller)
 	return r;
 }
 
+static void see_site(uint64_t site)
+{
+	uint32_t at = (uint32_t)((site * 0x9e3779b97f4a7c15u) >> 40);
+
+	for (uint32_t i = 0; i < SITE_TRIES; i++) {
+		uint64_t *there = &sites[(at + i) % SITES];
+
+		if (rqb_load64(there) == site || rqb_cas64(there, 0, site) ||
+		    rqb_load64(there) == site)
+			return;
+	}
+}
+
 static void put_event(const struct trace_record *r, enum trace_record_type type)
 {
+	if (r->site)
+		see_site(r->site);
 	put(r, type, slots / FOR_NAMES);
 }
 
@@ -234,24 +254,40 @@ void shim_trace_released(uint64_t cond)
 
 /* ---- the end ---- */
 
-static void tell_place(const struct shim_row *row)
+static void tell_place(struct trace_record *r, const struct shim_place *place)
+{
+	struct shim_print text = {.fd = -1};
+
+	if (!place->object[0])
+		return; /* nothing is known */
+	shim_report_place(&text, place, r->address);
+	if (text.used >= sizeof(r->name))
+		text.used = sizeof(r->name) - 1;
+	memcpy(r->name, text.text, text.used);
+	r->ns = shim_stats_now();
+	put(r, TRACE_RECORD_PLACE, 0);
+}
+
+static void tell_lock(const struct shim_row *row)
 {
 	struct trace_record r = record_of(row->key & ~(uint64_t)1, NULL);
-	struct shim_print text = {.fd = -1};
 	struct shim_place place;
 	bool is_site;
 
 	shim_lock_place(r.address, row->site, &place, &is_site);
-	if (!place.object[0])
-		return; /* nothing is known */
-	shim_report_place(&text, &place, r.address);
-	if (text.used >= sizeof(r.name))
-		text.used = sizeof(r.name) - 1;
-	memcpy(r.name, text.text, text.used);
-	r.ns = shim_stats_now();
-	r.kind = shim_row_is_cond(row);
+	r.kind = shim_row_is_cond(row) ? TRACE_RECORD_CONDVAR : TRACE_RECORD_MUTEX;
 	r.value = is_site;
-	put(&r, TRACE_RECORD_PLACE, 0);
+	tell_place(&r, &place);
+}
+
+static void tell_site(uint64_t site)
+{
+	struct trace_record r = record_of(site, NULL);
+	struct shim_place place;
+
+	shim_place_of(site, true, &place);
+	r.kind = TRACE_RECORD_CODE;
+	tell_place(&r, &place);
 }
 
 void shim_trace_end(void)
@@ -267,7 +303,13 @@ void shim_trace_end(void)
 		if (rqb_load64(&row->key) == 0 || rqb_load(&row->traced) != session)
 			continue;
 		rqb_store(&row->traced, NO_SESSION);
-		tell_place(row);
+		tell_lock(row);
+	}
+	for (uint32_t i = 0; i < SITES; i++) {
+		uint64_t site = rqb_load64(&sites[i]);
+
+		if (site && rqb_cas64(&sites[i], site, 0))
+			tell_site(site);
 	}
 	shim_place_done();
 	shim_report_release();
@@ -374,6 +416,7 @@ void shim_trace_fork(void)
 	if (!shim_trace)
 		return;
 	memset(told, 0, sizeof(told));
+	memset(sites, 0, sizeof(sites));
 	if (own_slots)
 		leave_parents();
 	if (shim_trace)

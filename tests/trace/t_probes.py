@@ -27,6 +27,7 @@ RECORD = struct.Struct("<4I4Q4hiI128s")
 SLOTS = 1000
 LOCK, LOCKED, WAIT, WAITED, RELEASE, RELEASED, THREAD, PLACE = range(1, 9)
 INHERIT = 0x20
+CODE = 2
 FIFO, OTHER, UNKNOWN = 1, 0, -1
 ETIMEDOUT = 110
 
@@ -97,8 +98,16 @@ def play(scene, expect=0, more=None, slots=SLOTS):
     return trace
 
 
+def locks(trace):
+    return [one for one in trace.records(PLACE) if one.kind != CODE]
+
+
 def places(trace):
-    return {(one.pid, one.address): one.name for one in trace.records(PLACE)}
+    return {(one.pid, one.address): one.name for one in locks(trace)}
+
+
+def code(trace):
+    return {(one.pid, one.address): one.name for one in trace.records(PLACE) if one.kind == CODE}
 
 
 def names(trace):
@@ -163,8 +172,13 @@ def waits_and_wakes_are_told_one_by_one():
             equal("place", places(trace)[begin.pid, begin.address],
                   f"the_cond ({os.path.basename(PROGRAM)})")
             assert begin.site != 0, begin
-        equal("condvars", {one.name.split(" ")[0] for one in trace.records(PLACE) if one.kind},
+        equal("condvars", {one.name.split(" ")[0] for one in locks(trace) if one.kind},
               {"the_cond"})
+        equal("code that waits or releases",
+              {code(trace)[one.pid, one.site].split("+")[0]
+               for one in trace.records(LOCK, WAIT, RELEASE)},
+              {"lock_and_unlock", "lock_for_a_while", "wait_for_token", "wait_once",
+               "scene_counts"})
         equal("lost", trace.header()["lost"], 0)
 
 
@@ -197,8 +211,8 @@ def a_cancelled_wait_is_told():
 
 def a_lock_on_the_heap_is_named_by_its_maker():
     trace = play("lives")
-    equal("places", [one.name.split("+")[0] for one in trace.records(PLACE)], ["make_a_mutex"])
-    equal("by the maker", [one.value for one in trace.records(PLACE)], [1])
+    equal("places", [one.name.split("+")[0] for one in locks(trace)], ["make_a_mutex"])
+    equal("by the maker", [one.value for one in locks(trace)], [1])
     equal("waits", len(pairs(trace, LOCK, LOCKED)), 3)
 
 
@@ -241,12 +255,12 @@ def a_program_that_another_becomes_goes_on():
 
 def a_quick_end_tells_the_places():
     for scene in ("quick-end", "quick-end-c99"):
-        equal(scene, [one.name.split(" ")[0] for one in play(scene).records(PLACE)], ["the_lock"])
+        equal(scene, [one.name.split(" ")[0] for one in locks(play(scene))], ["the_lock"])
 
 
 def a_child_of_vfork_tells_nothing():
     trace = play("vfork")
-    equal("places", len(trace.records(PLACE)), 1)
+    equal("places", len(locks(trace)), 1)
     equal("attached", trace.header()["attached"], 1)
 
 

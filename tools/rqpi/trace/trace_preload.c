@@ -402,7 +402,10 @@ static void take_one(struct trace_model *m, const struct trace_record *r)
 		trace_name_thread(m, r->tid, name);
 		break;
 	case TRACE_RECORD_PLACE:
-		trace_name_lock(m, r->pid, r->address, name, r->value == 1);
+		if (r->kind == TRACE_RECORD_CODE && m->symbols)
+			trace_symbols_tell(m->symbols, r->pid, r->address, name);
+		else if (r->kind != TRACE_RECORD_CODE)
+			trace_name_lock(m, r->pid, r->address, name, r->value == 1);
 		break;
 	default:
 		if (r->type <= TRACE_RECORD_RELEASED)
