@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stats_kinds.c - a scene of stats_program: what each kind of mutex answers, a line for each call. */
+/* stats_kinds.c - a scene of stats_program: what each kind of mutex answers, call by call. */
 #define _GNU_SOURCE
 #include "stats_program.h"
 

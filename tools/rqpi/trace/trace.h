@@ -333,8 +333,7 @@ bool trace_symbols_knows(const struct trace_symbols *s, uint32_t pid, uint64_t a
 bool trace_symbols_name(struct trace_symbols *s, uint32_t pid, uint64_t address, bool code,
 			char place[TRACE_PLACE_SIZE]);
 /* What the process itself has told: for one that was gone before anybody looked. */
-void trace_symbols_tell(struct trace_symbols *s, uint32_t pid, uint64_t address,
-			const char *place);
+void trace_symbols_tell(struct trace_symbols *s, uint32_t pid, uint64_t address, const char *place);
 void trace_symbols_free(struct trace_symbols *s);
 
 #endif /* RQPI_TRACE_H */
