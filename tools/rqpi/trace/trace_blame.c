@@ -222,8 +222,9 @@ static uint32_t look_at_sleep(struct blamer *b, uint32_t owner, struct span span
 		if (w->tid != owner || w->since >= span.until)
 			break;
 		both = common(span, w->since, w->until);
+		/* Nobody holds what is no lock: who wakes others at it may do so of his own accord. */
 		if (!w->owner || w->owner == owner || w->owner == b->wait->tid ||
-		    !span_length(both))
+		    m->locks.at[w->lock].type != TRACE_MUTEX || !span_length(both))
 			continue;
 		look_at_owner(b, w->owner, both, depth + 1);
 		*left -= span_length(both) < *left ? span_length(both) : *left;
