@@ -17,12 +17,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../cmd.h"
+
+/* Of the child to its parent, instead of an errno: ptrace(2) is not for it. */
+#define CANNOT_BE_HELD (-1)
 
 #define TICK_MS	 20
 #define EARLY_MS 1 /* until the preload has come: a short program's files are to be seen, too */
@@ -77,11 +81,16 @@ static void set_or_die(const char *name, const char *value)
 	exit(RQPI_EXIT_CANNOT);
 }
 
+static void tell_parent(int failed, int error)
+{
+	while (write(failed, &error, sizeof(error)) < 0 && errno == EINTR)
+		;
+}
+
 /* In the child. */
 static _Noreturn void become(const struct traced *t, const char *preload, int go[2], int failed[2])
 {
 	char byte = 0;
-	int error;
 
 	close(go[1]);
 	close(failed[0]);
@@ -97,10 +106,11 @@ static _Noreturn void become(const struct traced *t, const char *preload, int go
 	while (read(go[0], &byte, 1) < 0 && errno == EINTR)
 		;
 	if (byte == 1) {
+		/* It stops when it has become the program, for look_at_program(). */
+		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
+			tell_parent(failed[1], CANNOT_BE_HELD);
 		execvp(t->run->command[0], (char *const *)t->run->command);
-		error = errno;
-		while (write(failed[1], &error, sizeof(error)) < 0 && errno == EINTR)
-			;
+		tell_parent(failed[1], errno);
 	}
 	_exit(RQPI_EXIT_CANNOT);
 }
@@ -129,20 +139,52 @@ static int start_child(struct traced *t, const char *preload)
 	return 0;
 }
 
+/*
+ * It has become the program and has not run yet. What its variables are called is seen now, since it
+ * may be over before we get to look again. Nobody else can hold it while we do (a debugger, strace),
+ * and signals would have to go through us; so we let go at once.
+ */
+static void look_at_program(struct traced *t)
+{
+	struct trace_model *m = t->run->model;
+	int status = 0;
+
+	while (waitpid(t->child, &status, 0) == t->child && WIFSTOPPED(status)) {
+		int signal = WSTOPSIG(status);
+
+		if (signal == SIGTRAP) {
+			trace_symbols_look(m->symbols, (uint32_t)t->child);
+			ptrace(PTRACE_DETACH, t->child, NULL, NULL);
+			return;
+		}
+		ptrace(PTRACE_CONT, t->child, NULL, (void *)(intptr_t)signal);
+	}
+	m->ended = true;
+	m->status = status;
+	t->child = 0;
+}
+
 /* @run false: it goes without having run. */
 static int let_go(struct traced *t, bool run)
 {
 	char byte = 1;
 	int error = 0;
+	bool held = true;
 
 	if (run && write(t->go, &byte, 1) < 0)
 		run = false;
 	close(t->go);
-	if (read(t->failed, &error, sizeof(error)) != (ssize_t)sizeof(error))
+	while (read(t->failed, &error, sizeof(error)) == (ssize_t)sizeof(error) &&
+	       error == CANNOT_BE_HELD) {
+		held = false;
 		error = 0;
+	}
 	close(t->failed);
-	if (run && !error)
+	if (run && !error) {
+		if (held)
+			look_at_program(t);
 		return 0;
+	}
 	waitpid(t->child, NULL, 0);
 	t->child = 0;
 	if (error)
@@ -164,6 +206,8 @@ static bool has_ended(struct traced *t)
 	struct trace_model *m = t->run->model;
 	struct pollfd end = {.fd = t->handle, .events = POLLIN};
 
+	if (m->ended)
+		return true;
 	if (t->child)
 		m->ended = waitpid(t->child, &m->status, WNOHANG) == t->child;
 	else if (t->handle >= 0)
