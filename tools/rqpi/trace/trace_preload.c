@@ -314,7 +314,8 @@ static void tell_person(struct trace_model *m, uint32_t pid, uint32_t tid,
 
 	t->pid = pid;
 	t->traced = true;
-	if (p.policy >= 0) {
+	/* The kernel's source has asked later, or knows nothing. */
+	if (p.policy >= 0 && (!m->from_kernel || t->policy < 0)) {
 		t->policy = p.policy;
 		t->urgency = urgency_of(p);
 	}
