@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """`rqpi trace` on inversion_program, which plants an inversion, or none: is it diagnosed by name?
 
-t_trace.py RQPI INVERSION_PROGRAM. Output: TAP. Exit status: 0 unless a case failed. What this machine
-does not allow (SCHED_FIFO, events of the kernel, a preload) is skipped by name. RQT_CASE in the
-environment: only the case of that name.
+t_trace.py RQPI INVERSION_PROGRAM. Output: TAP. Exit status: 0 unless a case failed. What this
+machine does not allow (SCHED_FIFO, events of the kernel, a preload) is skipped by name. RQT_CASE in
+the environment: only the case of that name.
 """
 
 import json
@@ -306,7 +306,7 @@ def nothing_is_left_in_the_kernel():
 
 
 def instances():
-    """Of ours. tracefs is looked at in a mount namespace of its own, wherever else it is mounted."""
+    """Of ours. tracefs is looked at in a mount namespace of its own, wherever it is mounted."""
     with tempfile.TemporaryDirectory() as folder:
         listed = finished(["unshare", "-m", "sh", "-c", "mount -t tracefs nodev \"$0\" && "
                            "ls \"$0/instances\"", folder])

@@ -11,15 +11,16 @@ place=$(mktemp -d) || exit 2
 trap 'rm -rf "$place"' EXIT
 n=0
 
-# file|case that notices|what is planted (sed)
-plants='trace_blame.c|an_inversion_is_diagnosed_by_kernel_events_alone|s/s->urgency < b->urgency/s->urgency > b->urgency/
+# file|case that notices|what is planted (sed). KERNEL:
+kernel=an_inversion_is_diagnosed_by_kernel_events_alone
+plants='trace_blame.c|KERNEL|s/s->urgency < b->urgency/s->urgency > b->urgency/
 trace_blame.c|among_equals_there_is_none|s/s->urgency < b->urgency/1/
-trace_futex.c|an_inversion_is_diagnosed_by_kernel_events_alone|s/u->came_back++;//
-trace_kernel_events.c|an_inversion_is_diagnosed_by_kernel_events_alone|s/99 - prio : 0/prio : 0/
+trace_futex.c|KERNEL|s/u->came_back++;//
+trace_kernel_events.c|KERNEL|s/99 - prio : 0/prio : 0/
 trace_kernel_events.c|a_chain_boosts_all_of_it|s/e->type = TRACE_SETPRIO;/return false;/
-trace_kernel_setup.c|an_inversion_is_diagnosed_by_kernel_events_alone|s/if (tracefs_option_enable(.*EVENT_FORK))/if (0)/
-trace_kernel_tasks.c|who_slept_already_is_told|s/each_thread(k->pid, look_asleep, &a)/(void)look_asleep, (void)a/
-trace_symbol.c|an_inversion_is_diagnosed_by_kernel_events_alone|s/offset = address - o->bias/offset = address/'
+trace_kernel_setup.c|KERNEL|s/if (tracefs_option_enable(.*EVENT_FORK))/if (0)/
+trace_kernel_tasks.c|who_slept_already_is_told|s/each_thread(k->pid, look_/(void)(look_/
+trace_symbol.c|KERNEL|s/offset = address - o->bias/offset = address/'
 
 # command TARGET: how it is made
 command_for()
@@ -35,8 +36,8 @@ plant()
 	! cmp -s "$source" "$place/$1" || return 3
 	make=$(command_for "$object")
 	[ -n "$make" ] || return 2
-	(cd "$build" && sh -c "${make%% -MD *} -I$tree/tools/rqpi/trace -w -o $place/new.o -c $place/$1") ||
-		return 2
+	make="${make%% -MD *} -I$tree/tools/rqpi/trace -w"
+	(cd "$build" && sh -c "$make -o $place/new.o -c $place/$1") || return 2
 	make=$(command_for tools/rqpi/rqpi)
 	make=${make/-o tools\/rqpi\/rqpi /-o $place/rqpi }
 	(cd "$build" && sh -c "${make/ $object / $place/new.o }")
@@ -63,6 +64,7 @@ command -v ninja >/dev/null || {
 echo "1..$(echo "$plants" | wc -l)"
 while IFS='|' read -r file name planted; do
 	n=$((n + 1))
+	name=${name/KERNEL/$kernel}
 	plant "$file" "$planted"
 	case $? in
 	0) found=$(outcome "$name" "$place/rqpi") ;;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_kernel.h - what the files of the kernel's source share: trace_kernel.c (start, drain, stop),
- * trace_kernel_setup.c (tracefs, instances), trace_kernel_events.c (records), trace_kernel_tasks.c
- * (whose events they are, what addresses are called). Included by these alone, where there is
- * libtracefs.
+ * trace_kernel.h - what the files of the kernel's source share: trace_kernel.c (start, drain,
+ * stop), trace_kernel_setup.c (tracefs, instances), trace_kernel_events.c (records),
+ * trace_kernel_tasks.c (whose events they are, what addresses are called). Included by these alone,
+ * where there is libtracefs.
  *
- * Two instances of the kernel's tracing, with buffers of their own, so that nobody else's tracing is
- * touched. `calls` sees the futex calls of the traced program, by the kernel's filter of TIDs, which
- * follows forks. `sched` sees everybody: who ran instead of the program is what it is about.
+ * Two instances of the kernel's tracing, with buffers of their own, so that nobody else's tracing
+ * is touched. `calls` sees the futex calls of the traced program, by the kernel's filter of TIDs,
+ * which follows forks. `sched` sees everybody: who ran instead of the program is what it is about.
  */
 #ifndef RQPI_TRACE_KERNEL_H
 #define RQPI_TRACE_KERNEL_H

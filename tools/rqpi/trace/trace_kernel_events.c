@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_kernel_events.c - which tracepoints trace_kernel.c asks for, and what a record of each means.
+ * trace_kernel_events.c - which tracepoints trace_kernel.c asks for, and what a record of each
+ * means.
  *
  * Where a field lies in a record is the running kernel's business: its format files say so, and
  * libtraceevent reads them.

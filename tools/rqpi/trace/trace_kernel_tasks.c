@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_kernel_tasks.c - what the events of trace_kernel.c do not say themselves: of which process a
- * thread is and whether that is traced, its name and policy, and what its addresses are called.
+ * trace_kernel_tasks.c - what the events of trace_kernel.c do not say themselves: of which process
+ * a thread is and whether that is traced, its name and policy, and what its addresses are called.
  *
  * Some of it only /proc and the scheduler know, and only while the thread lives. A short program
  * can be over before we look; so all that events tell is kept, and used where the kernel cannot be

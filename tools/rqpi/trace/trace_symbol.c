@@ -4,9 +4,9 @@
  * "prog+0x4010" where the file has no symbol for it. See trace.h; the spelling is that of
  * shim_symbol.c, which does the same for its own process.
  *
- * A process's maps say which file begins where; the file's segments say how far it reaches, for what
- * is 0 at the start (.bss) is mapped from no file. A file is opened when it is first seen, since it
- * may be gone when somebody asks, and its symbols are read when somebody does.
+ * A process's maps say which file begins where; the file's segments say how far it reaches, for
+ * what is 0 at the start (.bss) is mapped from no file. A file is opened when it is first seen,
+ * since it may be gone when somebody asks, and its symbols are read when somebody does.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -133,7 +133,7 @@ static int open_file(uint32_t pid, const struct mapping *map)
 	char path[PATH_MAX + 64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/root%s", pid, map->path);
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/%s%s", pid, "root", map->path);
 	fd = open_same(path, map);
 	if (fd >= 0)
 		return fd;
