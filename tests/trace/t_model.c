@@ -311,6 +311,55 @@ static void a_signal_that_sleeps_inside_is_noticed(void **state)
 	assert_int_equal(mu_lock_of(m, w)->waits, 0);
 }
 
+/* LOW has what the signal sleeps for, and MID keeps it from running. */
+static void a_signal_that_sleeps_is_blamed_on_who_ran(void **state)
+{
+	struct trace_model *m = *state;
+	const struct trace_wait *w;
+
+	mu_switch(m, 0, 0, 0, false, LOW, LOW_PRIO);
+	mu_switch(m, 5, LOW, LOW_PRIO, true, HIGH, HIGH_PRIO);
+	mu_release(m, 10, HIGH, A_COND, false);
+	mu_futex(m, 11, HIGH, FUTEX_WAIT, A_COND + 16, 3);
+	mu_switch(m, 12, HIGH, HIGH_PRIO, false, MID, MID_PRIO);
+	mu_switch(m, 112, MID, MID_PRIO, false, LOW, LOW_PRIO);
+	mu_futex(m, 119, LOW, FUTEX_WAKE, A_COND + 16, 1);
+	mu_wake(m, 120, LOW, HIGH, HIGH_PRIO);
+	mu_switch(m, 121, LOW, LOW_PRIO, true, HIGH, HIGH_PRIO);
+	mu_done(m, 122, HIGH, 0);
+	mu_end(m, 123, TRACE_RELEASED, HIGH, A_COND, 0);
+	trace_model_build(m);
+	w = mu_only_wait(m);
+	assert_int_equal(w->asleep, US(111));
+	assert_int_equal(w->owner, LOW);
+	assert_true(w->owner_inferred && w->blamed && !w->inversion);
+	assert_int_equal(w->starved, US(100));
+	assert_int_equal(w->culprit[0].tid, MID);
+}
+
+/* The owner sleeps until somebody posts a semaphore: that is no lock that somebody has. */
+static void a_chain_is_of_locks_alone(void **state)
+{
+	struct trace_model *m = *state;
+
+	mu_switch_on(m, 0, 1, 0, 0, false, LOW, LOW_PRIO);
+	mu_switch_on(m, 1, 2, 0, 0, false, MID, MID_PRIO);
+	mu_lock(m, 10, HIGH, HIGH_PRIO, A_LOCK, LOW, LOW_PRIO, 0);
+	mu_futex(m, 20, LOW, FUTEX_WAIT, B_LOCK, 0);
+	mu_switch_on(m, 20, 1, LOW, LOW_PRIO, false, 0, 0);
+	mu_futex(m, 50, MID, FUTEX_WAKE, B_LOCK, 1);
+	mu_wake(m, 51, MID, LOW, LOW_PRIO);
+	mu_switch_on(m, 51, 1, 0, 0, false, LOW, LOW_PRIO);
+	mu_done(m, 52, LOW, 0);
+	mu_end(m, 60, TRACE_LOCKED, HIGH, A_LOCK, 0);
+	trace_model_build(m);
+	assert_int_equal(m->waits.count, 2);
+	assert_int_equal(m->waits.at[1].owner, MID);
+	assert_int_equal(m->waits.at[0].chain, TRACE_NO_INDEX);
+	assert_int_equal(m->waits.at[0].slept, US(31));
+	assert_int_equal(m->waits.at[0].ran, US(10 + 9));
+}
+
 /* ---- ends and beginnings that are missing ---- */
 
 static void a_wait_without_an_end_lasts_as_long_as_the_trace(void **state)
@@ -523,6 +572,8 @@ int main(void)
 	    CASE(one_that_inherits_boosts),
 	    CASE(futex_calls_inside_of_a_condvar_wait_are_part_of_it),
 	    CASE(a_signal_that_sleeps_inside_is_noticed),
+	    CASE(a_signal_that_sleeps_is_blamed_on_who_ran),
+	    CASE(a_chain_is_of_locks_alone),
 	    CASE(a_wait_without_an_end_lasts_as_long_as_the_trace),
 	    CASE(a_wait_without_a_beginning_began_before_the_trace),
 	    CASE(a_lost_end_ends_where_the_next_wait_begins),

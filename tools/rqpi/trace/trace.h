@@ -148,7 +148,7 @@ struct trace_wait {
 	int value;	   /* error number; -1: cancelled */
 	int urgency;	   /* of the waiter, its own */
 	uint64_t site;	   /* code that waits; 0: not known */
-	uint32_t owner;	   /* TID; 0: not known */
+	uint32_t owner;	   /* TID; 0: not known. Of a release that slept: for whom */
 	int owner_urgency; /* its own */
 	bool
 	    owner_inferred; /* nobody said who holds it: it is who woke the waiter, or was boosted */

@@ -200,6 +200,13 @@ static void look_at_cpu(struct blamer *b, uint16_t cpu, struct span span)
 	}
 }
 
+/* Who woke another by a word of which no more is known had nothing that the other waited for. */
+static bool has_holder(const struct trace_model *m, const struct trace_wait *w)
+{
+	return w->owner &&
+	       (w->how == TRACE_HOW_RELEASE || m->locks.at[w->lock].type == TRACE_MUTEX);
+}
+
 static uint32_t look_at_owner(struct blamer *b, uint32_t owner, struct span span, int depth);
 
 /*
@@ -222,9 +229,8 @@ static uint32_t look_at_sleep(struct blamer *b, uint32_t owner, struct span span
 		if (w->tid != owner || w->since >= span.until)
 			break;
 		both = common(span, w->since, w->until);
-		/* Nobody holds what is no lock: who wakes others at it may do so of his own accord. */
-		if (!w->owner || w->owner == owner || w->owner == b->wait->tid ||
-		    m->locks.at[w->lock].type != TRACE_MUTEX || !span_length(both))
+		if (!has_holder(m, w) || w->owner == owner || w->owner == b->wait->tid ||
+		    !span_length(both))
 			continue;
 		look_at_owner(b, w->owner, both, depth + 1);
 		*left -= span_length(both) < *left ? span_length(both) : *left;
@@ -306,8 +312,7 @@ void trace_blame(struct trace_model *m)
 	for (uint32_t i = 0; i < m->waits.count; i++) {
 		struct trace_wait *w = &m->waits.at[i];
 
-		if (w->owner && w->owner != w->tid && w->urgency != TRACE_URGENCY_UNKNOWN &&
-		    m->locks.at[w->lock].type == TRACE_MUTEX)
+		if (has_holder(m, w) && w->owner != w->tid && w->urgency != TRACE_URGENCY_UNKNOWN)
 			blame_wait(&b, w);
 	}
 	free((void *)b.on_cpu);

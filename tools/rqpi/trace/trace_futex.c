@@ -28,6 +28,9 @@
  *	Owner: who woke the waiter by WAKE of that word; the last one, as above. A mutex that was
  *	taken in passing, between the wake and the waiter's turn, has had an owner that nobody saw.
  *
+ * A signal or broadcast that the preload told of, and that slept: for who woke it by a WAKE of the
+ *	word that it slept on.
+ *
  * Any other word: nothing is said but who woke whom; never an inversion.
  */
 #include <linux/futex.h>
@@ -180,7 +183,9 @@ void trace_futex_seen(struct trace_builder *b, struct trace_state *s, uint32_t p
 void trace_futex_woken(struct trace_builder *b, uint32_t wait, const struct trace_event *e)
 {
 	const struct trace_state *waker = trace_state(b, e->tid);
-	uint64_t word = b->m->locks.at[b->m->waits.at[wait].lock].address;
+	const struct trace_state *sleeper = trace_state(b, e->other);
+	uint64_t word = sleeper->call.now ? sleeper->call.address
+					  : b->m->locks.at[b->m->waits.at[wait].lock].address;
 
 	/* Else it is an interrupt that came to this thread by chance: a time that ran out. */
 	if (!waker->call.now || !releases(waker->call.op) ||
@@ -216,7 +221,7 @@ static int urgency_or(const struct trace_builder *b, int urgency, uint32_t tid)
 
 static void find_owner(struct trace_builder *b, struct trace_wait *w, const struct trace_facts *f)
 {
-	if (b->m->locks.at[w->lock].type == TRACE_CONDVAR) {
+	if (b->m->locks.at[w->lock].type == TRACE_CONDVAR && w->how != TRACE_HOW_RELEASE) {
 		w->owner = 0;
 		return;
 	}

@@ -12,7 +12,9 @@
  *	inversions	all of them, the longest first: WAITs
  *	waits		of the others the longest 100: WAITs
  *	signals_asleep	signals and broadcasts that slept inside of the condvar, the longest 100: by
- *			THREAD, condvar LOCK, broadcast, site, since_ns, call_ns, asleep_ns, advice [...]
+ *			THREAD, condvar LOCK, broadcast, site, since_ns, call_ns, asleep_ns; for_whom
+ *			THREAD and inferred, or null, and what that did, as in a WAIT: owner_ran_ns,
+ *			starved_ns, owner_slept_ns, culprits; advice [...]
  *	locks		mutexes, and futexes of which no more is known, that anybody waited for: LOCK
  *			and waits, wait_ns, longest_ns, inversions, inversion_ns, worst_ns, boosts
  *	condvars	LOCK and mutex LOCK, waits, wait_ns, longest_ns; signals, broadcasts, with somebody
@@ -154,6 +156,15 @@ static struct json_object *new_culprits(const struct trace_model *m, const struc
 	return all;
 }
 
+static void add_blame(const struct trace_model *m, struct json_object *o,
+		      const struct trace_wait *w)
+{
+	add(o, "owner_ran_ns", w->blamed ? json_object_new_int64((int64_t)w->ran) : NULL);
+	add(o, "starved_ns", w->blamed ? json_object_new_int64((int64_t)w->starved) : NULL);
+	add(o, "owner_slept_ns", w->blamed ? json_object_new_int64((int64_t)w->slept) : NULL);
+	add(o, "culprits", new_culprits(m, w));
+}
+
 static struct json_object *new_owner(const struct trace_model *m, const struct trace_wait *w)
 {
 	struct json_object *o;
@@ -221,10 +232,7 @@ static struct json_object *new_wait(const struct trace_model *m, const struct tr
 	add_error(o, w);
 	add_bool(o, "inversion", w->inversion);
 	add_bool(o, "boosted", w->boosted);
-	add(o, "owner_ran_ns", w->blamed ? json_object_new_int64((int64_t)w->ran) : NULL);
-	add(o, "starved_ns", w->blamed ? json_object_new_int64((int64_t)w->starved) : NULL);
-	add(o, "owner_slept_ns", w->blamed ? json_object_new_int64((int64_t)w->slept) : NULL);
-	add(o, "culprits", new_culprits(m, w));
+	add_blame(m, o, w);
 	add(o, "chain", new_chain(m, w));
 	if (w->inversion)
 		add_advice(m, o, w);
@@ -261,6 +269,8 @@ static struct json_object *new_signals_asleep(const struct trace_model *m)
 		add_number(o, "since_ns", w->since - m->begin);
 		add_number(o, "call_ns", trace_wait_ns(w));
 		add_number(o, "asleep_ns", w->asleep);
+		add(o, "for_whom", new_owner(m, w));
+		add_blame(m, o, w);
 		add_advice(m, o, w);
 		append(all, o);
 	}

@@ -17,7 +17,7 @@
 #include "trace_build.h"
 #include "trace_report.h"
 
-enum { MOST = 20, MOST_CHAIN = 4 };
+enum { MOST = 20, MOST_WORDS = 5, MOST_CHAIN = 4 };
 
 struct teller {
 	const struct trace_model *m;
@@ -106,6 +106,9 @@ static void tell_culprits(struct teller *t, const struct trace_wait *w)
 		const struct trace_culprit *c = &w->culprit[i];
 		const struct trace_thread *thread = trace_find_thread(t->m, c->tid);
 
+		/* Below a hundredth: what runs for a moment between two others. */
+		if (i > 0 && c->ns < w->starved / 100)
+			break;
 		fprintf(t->out, "        %s", trace_person(t->m, c->tid, t->who));
 		if (thread && thread->urgency != c->urgency &&
 		    thread->urgency != TRACE_URGENCY_UNKNOWN)
@@ -116,6 +119,8 @@ static void tell_culprits(struct teller *t, const struct trace_wait *w)
 
 static const char *held(const struct trace_wait *w)
 {
+	if (w->how == TRACE_HOW_RELEASE)
+		return "held up, it seems, by";
 	return w->owner_inferred ? "held, it seems, by" : "held by";
 }
 
@@ -233,9 +238,13 @@ static void tell_signals_asleep(struct teller *t)
 			name_lock(t, w->lock));
 		tell_site(t, w);
 		fputc('\n', t->out);
+		if (w->owner)
+			tell_owner(t, w);
 		if (i == 0) {
-			fputs("    glibc's condvar has a lock inside that does not inherit "
-			      "(bug 11588)\n",
+			fputs("    glibc's condvar has a lock inside, and before 2.41 waits for "
+			      "released "
+			      "threads; neither inherits\n"
+			      "    priority (bug 11588)\n",
 			      t->out);
 			tell_advice(t, w);
 		}
@@ -332,11 +341,11 @@ static void tell_words(struct teller *t)
 	uint32_t count;
 	uint32_t *order = trace_order_locks(t->m, TRACE_WORD, &count);
 
-	for (uint32_t i = 0; i < count && i < MOST; i++) {
+	for (uint32_t i = 0; i < count && i < MOST_WORDS; i++) {
 		fprintf(t->out, "FUTEX %s, what for is not known\n", name_lock(t, order[i]));
 		tell_longest(t, &t->m->locks.at[order[i]]);
 	}
-	tell_more(t, count, MOST, "futexes");
+	tell_more(t, count, MOST_WORDS, "futexes");
 	free(order);
 }
 

@@ -346,7 +346,9 @@ void trace_waits_step(struct trace_builder *b, const struct trace_event *e)
 		sleeps(b, e);
 		break;
 	case TRACE_WAKING:
-		i = e->other ? trace_waits_now(trace_state(b, e->other)) : TRACE_NO_INDEX;
+		i = trace_waits_now(trace_state(b, e->other));
+		if (i == TRACE_NO_INDEX)
+			i = trace_state(b, e->other)->open[TRACE_SLOT_RELEASE];
 		if (i != TRACE_NO_INDEX && e->tid)
 			trace_futex_woken(b, i, e);
 		break;
