@@ -269,10 +269,31 @@ static int by_thread_and_time(const void *a, const void *b)
 	return x->since < y->since ? -1 : x->since > y->since;
 }
 
+static bool is_of_program(const struct trace_model *m, const struct trace_boost *boost)
+{
+	const struct trace_thread *by = trace_find_thread(m, boost->by);
+	const struct trace_thread *whom = trace_find_thread(m, boost->whom);
+
+	return (by && by->traced) || (whom && whom->traced);
+}
+
+/* The kernel tells of all programs. */
+static void drop_others_boosts(struct trace_model *m)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < m->boosts.count; i++)
+		if (is_of_program(m, &m->boosts.at[i]))
+			m->boosts.at[kept++] = m->boosts.at[i];
+	m->boosts.count = kept;
+}
+
 void trace_sched_end(struct trace_builder *b)
 {
 	struct trace_model *m = b->m;
 	uint32_t kept = 0;
+
+	drop_others_boosts(m);
 
 	for (uint32_t i = 0; i < m->threads.count; i++)
 		end_slice(b, &b->state[i], m->end);
