@@ -261,6 +261,8 @@ static void test_without_the_kernel_there_are_waits_alone(void **state)
 	assert_int_equal(count("X", "thread", "run"), 0);
 	assert_string_equal(text_of(args_of(find("X", "wait", "hog", 0)), "result"), "cancelled");
 	assert_string_equal(track_of(find("X", "wait", "hog", 0), "thread_name"), "0x55d0c0de0040");
+	assert_string_equal(text_of(find("X", "wait", "hog", 0), "name"),
+			    "hog[4103] waits, controller[4101] has it, it seems");
 }
 
 static void test_names_come_through(void **state)

@@ -86,6 +86,19 @@ function inherits(lock) {
 		(lock.inherits === "yes" ? ", inherits" : lock.inherits === "no" ? ", does not inherit" : "");
 }
 
+/* What its owner does with it, as far as that is known. Of a word that is no lock, nobody has it. */
+function has(w) {
+	return !(w.flags & INFERRED) ? "has it" : locks[w.lock].type === "word" ? "wakes it" : "has it, it seems";
+}
+
+function heldBy(w, name) {
+	if (!w.owner)
+		return "";
+	if (!(w.flags & INFERRED))
+		return ", which " + name + " had";
+	return locks[w.lock].type === "word" ? ", until " + name + " woke it" : ", which " + name + " had, it seems";
+}
+
 /* What a slice of a lock says. */
 function waitLabel(w) {
 	const who = short(w.tid);
@@ -94,7 +107,7 @@ function waitLabel(w) {
 		return who + " waits on it";
 	if (w.how === RELEASE)
 		return who + (w.flags & BROADCAST ? " broadcasts" : " signals");
-	return who + " waits" + (w.owner ? ", " + short(w.owner) + " has it" : "");
+	return who + " waits" + (w.owner ? ", " + short(w.owner) + " " + has(w) : "");
 }
 
 function culpritWords(w) {
@@ -115,7 +128,7 @@ function meanwhile(w) {
 			" with the waiter's priority." : "."));
 	for (let next = waits[w.chain], i = 0; next && i < 8; next = waits[next.chain], i++)
 		said.push(short(next.tid) + " itself waited " + time(next.length) + " for " + locks[next.lock].name +
-			(next.owner ? ", which " + short(next.owner) + " had." : "."));
+			heldBy(next, short(next.owner)) + ".");
 	if (w.flags & BLAMED && w.slept)
 		said.push("It slept for " + time(w.slept) + ".");
 	if (w.flags & INVERSION)
@@ -139,8 +152,7 @@ function sentence(w) {
 		return who + " was " + time(w.length) + " in a " +
 			(w.flags & BROADCAST ? "broadcast" : "signal") + " of " + lock.name + ".";
 	return who + " waited " + time(w.length) + " for " + lock.name +
-		(w.owner ? ", which " + thread(w.owner).label + " had" +
-			(w.flags & INFERRED ? " (inferred from who woke it)" : "") : "") + ".";
+		heldBy(w, thread(w.owner).label) + ".";
 }
 
 /* ---- elements ---- */
@@ -232,6 +244,9 @@ for (const w of waits) {
 	push(byLock, w.lock, w);
 	push(byThread, w.tid, w);
 }
+const boostsOf = new Map();
+for (const b of boosts.slice().sort((a, b) => a.ns - b.ns))
+	push(boostsOf, b.whom, b);
 slices.forEach((s, i) => {
 	push(ofThread, s[0], i);
 	if (s[1] >= 0)
@@ -267,7 +282,9 @@ function makeRows() {
 	if (byLock.size)
 		rows.push({group: true, title: "Locks", height: 24, lines: []});
 	const worst = new Map([...byLock].map(([l, list]) => [l, list.filter(w => w.flags & INVERSION).length]));
+	/* Mutexes come before other words. */
 	[...byLock.keys()].sort((a, b) => worst.get(b) - worst.get(a) ||
+		(locks[a].type === "word") - (locks[b].type === "word") ||
 		byLock.get(b).length - byLock.get(a).length || a - b).forEach(l => {
 		const list = byLock.get(l), bad = worst.get(l);
 		const lanes = lanesOf(list, "lock");
@@ -415,10 +432,23 @@ function waitColor(w) {
 		w.how === WAIT ? paint.condvar : w.how === RELEASE ? paint.release : paint.waits;
 }
 
+/* Is it more urgent than it would be itself? Who changes its own priority, is not. */
 function runsAs(s) {
-	const own = thread(s[0]).urgency;
+	const list = boostsOf.get(s[0]);
+	let last = null;
 
-	return own >= 0 && s[2] > own ? ", boosted to " + urgencyWords(s[2]).replace("priority ", "") : "";
+	for (let low = 0, high = list ? list.length : 0; low < high;) {
+		const middle = (low + high) >> 1;
+
+		if (list[middle].ns <= s[3]) {
+			last = list[middle];
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return last && last.to === s[2] && (last.to > last.from || last.to > thread(s[0]).urgency) ?
+		", boosted to " + urgencyWords(s[2]).replace("priority ", "") : "";
 }
 
 /* How an item of a lane looks: {fill, text, hatched, top} */
@@ -1070,7 +1100,9 @@ function showWaits() {
 		a.href = "#wait-" + w.index;
 		began.append(a);
 		tr.append(began, make("td", "", time(w.length)), make("td", "", thread(w.tid).label),
-			make("td", "", locks[w.lock].name), make("td", "", w.owner ? thread(w.owner).label : ""),
+			make("td", "", locks[w.lock].name), make("td", "", !w.owner ? "" :
+				(w.flags & INFERRED ? locks[w.lock].type === "word" ? "woken by " : "it seems " : "") +
+				thread(w.owner).label),
 			make("td", "", (w.flags & INVERSION ? "Inversion. " : "") + meanwhile(w)));
 		body.append(tr);
 	}

@@ -92,6 +92,14 @@ struct json_object *trace_chrome_slice(const struct chrome *c, const struct trac
 
 /* ---- what is said of a wait ---- */
 
+/* What its owner does with it, as far as that is known. Of a word that is no lock, nobody has it. */
+static const char *has_words(const struct chrome *c, const struct trace_wait *w)
+{
+	if (!w->owner_inferred)
+		return "has it";
+	return c->m->locks.at[w->lock].type == TRACE_WORD ? "wakes it" : "has it, it seems";
+}
+
 static const char *wait_words(const struct chrome *c, const struct trace_wait *w, char text[256])
 {
 	char waiter[TRACE_PERSON_SIZE], owner[TRACE_PERSON_SIZE];
@@ -104,8 +112,8 @@ static const char *wait_words(const struct chrome *c, const struct trace_wait *w
 		snprintf(text, 256, "%s%s %s", mark, waiter,
 			 w->broadcast ? "broadcasts" : "signals");
 	else if (w->owner)
-		snprintf(text, 256, "%s%s waits, %s has it", mark, waiter,
-			 trace_thread_name(c->m, w->owner, owner));
+		snprintf(text, 256, "%s%s waits, %s %s", mark, waiter,
+			 trace_thread_name(c->m, w->owner, owner), has_words(c, w));
 	else
 		snprintf(text, 256, "%s%s waits", mark, waiter);
 	return text;
@@ -190,9 +198,11 @@ void trace_chrome_wait_args(const struct chrome *c, struct json_object *args, ui
 	if (w->site)
 		trace_put_text(args, "code", trace_site_name(c->m, lock->pid, w->site, text));
 	if (w->owner) {
-		trace_put_text(args, "owner", trace_person(c->m, w->owner, text));
-		if (w->owner_inferred)
-			trace_put_text(args, "owner_is", "inferred from who woke the waiter");
+		const char *key = !w->owner_inferred	     ? "owner"
+				  : lock->type == TRACE_WORD ? "woken_by"
+							     : "owner_it_seems";
+
+		trace_put_text(args, key, trace_person(c->m, w->owner, text));
 	}
 	trace_put_text(args, "result", result_words(w));
 	trace_put_bool(args, "inversion", w->inversion);
@@ -357,6 +367,7 @@ int trace_write_chrome(const struct trace_model *m, FILE *out)
 	if (!c.wait_track)
 		trace_no_memory();
 	trace_marks_make(&c.marks, m);
+	c.boosts = trace_in_order(m, m->boosts.count, trace_chrome_by_whom);
 	put_head(&c);
 	write_locks(&c);
 	trace_chrome_threads(&c);
@@ -368,6 +379,7 @@ int trace_write_chrome(const struct trace_model *m, FILE *out)
 	 */
 	fputs("\n],\n\"displayTimeUnit\":\"ns\"\n}\n", out);
 	trace_marks_free(&c.marks);
+	free(c.boosts);
 	free(c.wait_track);
 	return fflush(out) || ferror(out) ? -1 : 0;
 }

@@ -26,7 +26,8 @@ struct chrome {
 	FILE *out;
 	const struct trace_model *m;
 	struct trace_marks marks;
-	bool any; /* an event was written */
+	uint32_t *boosts; /* indices, by whom and then by time */
+	bool any;	  /* an event was written */
 	uint32_t next_lane;
 	uint32_t next_rank;	  /* of the tracks, top to bottom */
 	struct track *wait_track; /* of each wait: where its thread shows it */
@@ -48,6 +49,8 @@ void trace_chrome_track(struct chrome *c, uint32_t pid, uint32_t tid, const char
 const char *trace_chrome_process_name(const struct chrome *c, uint32_t pid,
 				      char text[TRACE_PERSON_SIZE]);
 
+/* For `boosts` */
+int trace_chrome_by_whom(const void *a, const void *b, void *model);
 void trace_chrome_threads(struct chrome *c);
 void trace_chrome_boosts(struct chrome *c);
 void trace_chrome_cpus(struct chrome *c);

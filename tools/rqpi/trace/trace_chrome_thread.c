@@ -37,7 +37,7 @@ static int by_cpu(const void *a, const void *b, void *model)
 	return *i < *j ? -1 : *i > *j;
 }
 
-static int by_whom(const void *a, const void *b, void *model)
+int trace_chrome_by_whom(const void *a, const void *b, void *model)
 {
 	const struct trace_model *m = model;
 	const uint32_t *i = a, *j = b;
@@ -111,12 +111,34 @@ static void write_thread_waits(struct chrome *c, const struct actor *a)
 	free(open);
 }
 
+/* Is it more urgent than it would be itself? Who changes its own priority, is not. */
+static bool is_boosted(const struct chrome *c, const struct trace_slice *s)
+{
+	const struct trace_model *m = c->m;
+	const struct trace_thread *thread = trace_find_thread(m, s->tid);
+	const struct trace_boost *last;
+	uint32_t low = 0, high = m->boosts.count;
+
+	/* After the last one that was before it, or came with it. */
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const struct trace_boost *b = &m->boosts.at[c->boosts[middle]];
+
+		if (b->whom < s->tid || (b->whom == s->tid && b->ns <= s->since))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	last = low ? &m->boosts.at[c->boosts[low - 1]] : NULL;
+	return last && last->whom == s->tid && last->to == s->urgency &&
+	       (last->to > last->from || (thread && last->to > thread->urgency));
+}
+
 static void write_scheduled(struct chrome *c, const struct actor *a, const struct trace_slice *s,
 			    uint64_t since, uint64_t until)
 {
 	const struct track own = {.pid = a->pid, .tid = a->tid};
-	const struct trace_thread *thread = trace_find_thread(c->m, a->tid);
-	bool boosted = thread && thread->urgency >= 0 && s->urgency > thread->urgency;
+	bool boosted = is_boosted(c, s);
 	char text[64], urgency[32];
 	struct json_object *o;
 
@@ -402,7 +424,7 @@ static void write_boost(struct chrome *c, const struct track *track, uint32_t in
 void trace_chrome_boosts(struct chrome *c)
 {
 	const struct trace_model *m = c->m;
-	uint32_t *order = trace_in_order(m, m->boosts.count, by_whom);
+	const uint32_t *order = c->boosts;
 	uint32_t count = 0;
 	struct span *spans = make_spans(m, &count);
 	struct track track = {0}, from;
@@ -438,5 +460,4 @@ void trace_chrome_boosts(struct chrome *c)
 		write_arrow_end(c, "f", &track, order[i], start > b->ns ? start : b->ns);
 	}
 	free(spans);
-	free(order);
 }
