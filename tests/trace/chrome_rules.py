@@ -78,6 +78,8 @@ class Rules:
             number = event.get(field)
             if isinstance(number, bool) or not isinstance(number, (int, float)) or number < 0:
                 self.breaks(f"{field} is no time, or before the begin", event)
+            elif int(number * 1000.0) != nanoseconds(number):
+                self.breaks(f"{field}: who cuts it off loses a nanosecond", event)
         if event["ph"] == "i" and event.get("s") not in ("g", "p", "t"):
             self.breaks("an instant without a scope", event)
         return len(self.broken) == before

@@ -15,6 +15,7 @@
 #include <json-c/json.h>
 
 #include "made_model.h"
+#include "tools/rqpi/trace/trace_put.h"
 
 static struct trace_model *model;
 static struct json_object *trace;
@@ -197,7 +198,7 @@ static void test_who_ran_and_who_could_have(void **state)
 	assert_int_equal(ns_of(o, "dur"), 4100000);
 	/* Of another program: on the processors, and without a track of its own. */
 	assert_int_equal(count("X", "cpu", "journald[900]"), 2);
-	assert_int_equal(count("M", "", "thread_name"), 3 + 4 + 2 + 1);
+	assert_int_equal(count("M", "__metadata", "thread_name"), 3 + 4 + 2 + 1);
 	o = find("X", "thread", "runs on CPU 1, boosted", 0);
 	assert_non_null(o);
 	assert_int_equal(number_of(o, "tid"), MADE_LOGGER);
@@ -279,6 +280,24 @@ static void test_names_come_through(void **state)
 			     0));
 }
 
+/* Readers make a binary fraction of it, and nanoseconds of that, by rounding or by cutting off. */
+static void test_no_nanosecond_is_lost(void **state)
+{
+	(void)state;
+	for (uint64_t ns = 0; ns < 3000000000000u; ns += ns < 20000 ? 1 : ns / 1000 + 1) {
+		struct json_object *o = json_object_new_object(), *parsed;
+		double us;
+
+		trace_put_us(o, "ts", ns);
+		parsed = json_tokener_parse(json_object_to_json_string(o));
+		us = json_object_get_double(json_object_object_get(parsed, "ts"));
+		assert_int_equal((uint64_t)(us * 1000), ns);
+		assert_int_equal((uint64_t)(us * 1000 + 0.5), ns);
+		json_object_put(parsed);
+		json_object_put(o);
+	}
+}
+
 static void test_full_disk_is_told(void **state)
 {
 	FILE *out = fopen("/dev/full", "w");
@@ -302,6 +321,7 @@ int main(void)
 	    cmocka_unit_test_teardown(test_waits_at_once_get_lanes, tear_down),
 	    cmocka_unit_test_teardown(test_without_the_kernel_there_are_waits_alone, tear_down),
 	    cmocka_unit_test_teardown(test_names_come_through, tear_down),
+	    cmocka_unit_test(test_no_nanosecond_is_lost),
 	    cmocka_unit_test_teardown(test_full_disk_is_told, tear_down),
 	};
 

@@ -105,6 +105,7 @@ WRONG = [
     ("an arrow without an id", lambda t: [first(t, p).pop("id") for p in "sf"], "without an id"),
     ("a time before the begin", give("X", "ts", -1), "before the begin"),
     ("a length before nothing", give("X", "dur", -0.001), "before the begin"),
+    ("a time that loses a nanosecond", give("X", "ts", 1.001), "loses a nanosecond"),
     ("a time that is text", give("X", "ts", "12"), "no time"),
     ("a process without a name", lose_name("process_name"), "a process without a name"),
     ("a thread without a name", lose_name("thread_name"), "a thread without a name"),

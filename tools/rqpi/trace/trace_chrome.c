@@ -55,6 +55,7 @@ static void write_metadata(struct chrome *c, uint32_t pid, uint32_t tid, const c
 {
 	struct json_object *o = trace_chrome_event("M", pid, tid);
 
+	trace_put_text(o, "cat", "__metadata"); /* as Chrome does: some readers want it */
 	trace_put_text(o, "name", what);
 	if (name)
 		trace_put_text(trace_chrome_args(o), "name", name);
