@@ -188,7 +188,8 @@ say_elsewhere() {
 	deps: this system is not one that I know how to install on. The packages are called
 	  Debian, Ubuntu:  $missing
 	  Fedora:          meson ninja-build pkgconf gcc glibc-devel popt-devel json-c-devel
-	                   elfutils-libelf-devel zlib-devel libtracefs-devel systemtap-sdt-devel
+	                   elfutils-libelf-devel zlib-devel libtracefs-devel
+	                   systemtap-sdt-devel
 	                   libcmocka-devel libseccomp-devel gcc-c++ libasan libubsan libtsan patch
 	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc
 	                   libabigail perf stress-ng chromium qemu-system-x86 busybox cpio

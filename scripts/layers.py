@@ -32,6 +32,7 @@ INCLUDES = {
     PUBLIC + "condition_variable.hpp": [PUBLIC],
     PUBLIC + "compat/": [PUBLIC],
     "src/base/": [PUBLIC + "base.h"],
+    "src/base/probe.h": [PUBLIC + "base.h"],
     "src/engine/": ["src/base/", *ENGINE_API],
     "src/sys/": ["src/base/", *ENGINE_API, PUBLIC + "host.h"],
     "src/host/": ["src/base/", *ENGINE_API, PUBLIC + "host.h"],
@@ -74,6 +75,9 @@ DEFINES = {
     # What the compiler calls with -fsanitize=thread, and copies structures with.
     "sim/races_calls.c": r"__tsan_|mem(cpy|move|set)$",
 }
+
+# What compiler and sys/sdt.h define by themselves.
+COMPILERS = r"_*DW\.ref|__(odr_)?asan|__x86\.get_pc_thunk|_\.stapsdt\.base$"
 
 # Folder: what it may ask of others. Anything that is none of ours (rqX_, rqpi_) is the C library's,
 # and is allowed unless the folder is freestanding.
@@ -199,7 +203,7 @@ def check_defined(source, symbols):
         return []
     return [f"{source}: defines {name}, {folder} has {DEFINES[folder]}" for kind, name in symbols
             if kind in "TDBRCVWGS" and not re.match(DEFINES[folder], name)
-            and not re.match(r"_*DW\.ref|__(odr_)?asan|__x86\.get_pc_thunk|_\.stapsdt\.base$", name)]
+            and not re.match(COMPILERS, name)]
 
 
 def check_asked(source, symbols):

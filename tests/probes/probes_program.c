@@ -3,9 +3,9 @@
  * probes_program.c - a small program to look into with bpftrace; it says itself what it did.
  *
  * probes_program waits: a known number of locks that wait, waits, signals and broadcasts.
- * probes_program inversion: three SCHED_FIFO threads on one processor. The urgent one waits for a mutex
- * whose owner works, and so inherits and runs, while one in the middle ("idler") does not get to run.
- * Then the same with an owner that sleeps, while one in the middle ("middle") runs.
+ * probes_program inversion: three SCHED_FIFO threads on one processor. The urgent one waits for a
+ * mutex whose owner works, and so inherits and runs, while one in the middle ("idler") does not get
+ * to run. Then the same with an owner that sleeps, while one in the middle ("middle") runs.
  *
  * Each mode waits for a line on standard input first. Exit status 77: no right to SCHED_FIFO.
  */

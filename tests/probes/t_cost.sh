@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# t_cost.sh SOURCE-TREE PROGRAM: probes cost nothing where nobody waits. The library is compiled with
-# probes and without, and PROGRAM (cost.c) counts the instructions of each operation in both; and once
-# more with a probe in the wrong place, which must be noticed. Output: TAP.
+# t_cost.sh SOURCE-TREE PROGRAM: probes cost nothing where nobody waits. The library is compiled
+# with probes and without, and PROGRAM (cost.c) counts the instructions of each operation in both;
+# and once more with a probe in the wrong place, which must be noticed. Output: TAP.
 set -u
 tree=$1 program=$2
 place=$(mktemp -d) || exit 2

@@ -2,11 +2,11 @@
 /*
  * probes.h - the probes of a library in this process, hit and looked into without a tracer.
  *
- * What bpftrace has the kernel do is done here by hand: the notes of the library's file say where its
- * probes are and where their arguments are to be found; a breakpoint instruction takes the place of
- * each `nop`, and the handler of its SIGTRAP reads the registers that the note names, as they are at
- * that instruction. So a test sees each hit, its arguments and its order among the others. x86-64 with
- * libelf; elsewhere rqt_probes_plant() says why not.
+ * What bpftrace has the kernel do is done here by hand: the notes of the library's file say where
+ * its probes are and where their arguments are to be found; a breakpoint instruction takes the
+ * place of each `nop`, and the handler of its SIGTRAP reads the registers that the note names, as
+ * they are at that instruction. So a test sees each hit, its arguments and its order among the
+ * others. x86-64 with libelf; elsewhere rqt_probes_plant() says why not.
  */
 #ifndef RQT_PROBES_H
 #define RQT_PROBES_H
