@@ -149,6 +149,7 @@ look() { # look SET: collect what SET lacks
 		need_command stress-ng stress-ng
 		need_command chromium chromium
 		need_command gcov gcc
+		need_command bpftrace bpftrace
 		;;
 	programs) # to run with the preload under them (scripts/programs.py)
 		look build
