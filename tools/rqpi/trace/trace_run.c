@@ -383,6 +383,8 @@ static int trace_process(struct traced *t)
 	start_kernel(t, r->pid);
 	if (!t->preload && !t->kernel)
 		return say_nothing_to_be_had(r, what);
+	/* It can be over before the first drain. */
+	trace_symbols_look(r->model->symbols, r->pid);
 	t->handle = (int)syscall(SYS_pidfd_open, (pid_t)r->pid, 0);
 	if (t->preload)
 		trace_preload_enable(t->preload, true);
