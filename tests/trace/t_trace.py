@@ -9,6 +9,7 @@ the environment: only the case of that name.
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -295,41 +296,53 @@ def who_slept_already_is_told():
     assert one["wait_ns"] > 500_000_000, one
 
 
-def nothing_is_left_in_the_kernel():
-    """No instance, and tracefs as it was: mounted or not."""
-    with open("/proc/mounts", encoding="utf-8") as mounts:
-        before = [line for line in mounts if " tracefs " in line]
-    trace(KERNEL, "equal")
-    with open("/proc/mounts", encoding="utf-8") as mounts:
-        equal("mounts", [line for line in mounts if " tracefs " in line], before)
-    equal("instances", instances(), [])
-
-
-def instances():
-    """Of ours. tracefs is looked at in a mount namespace of its own, wherever it is mounted."""
+def instances(tracer):
+    """Those of process TRACER. tracefs is looked at in a mount namespace of its own."""
     with tempfile.TemporaryDirectory() as folder:
         listed = finished(["unshare", "-m", "sh", "-c", "mount -t tracefs nodev \"$0\" && "
                            "ls \"$0/instances\"", folder])
     if listed.returncode:
         raise Skip(f"tracefs cannot be mounted: {listed.stderr.strip()}")
-    return [name for name in listed.stdout.split() if name.startswith("rqpi-")]
+    return [name for name in listed.stdout.split() if name.startswith(f"rqpi-{tracer.pid}-")]
+
+
+def tracing(*command):
+    """A tracer that has begun."""
+    tracer = subprocess.Popen([RQPI, "trace", *KERNEL, "-o", os.devnull, "--", *command],
+                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    for _ in range(100):
+        if len(instances(tracer)) == 2 or tracer.poll() is not None:
+            return tracer
+        time.sleep(0.05)
+    raise AssertionError("rqpi trace makes no instances")
+
+
+def nothing_is_left_in_the_kernel():
+    """No instance, and tracefs as it was: mounted or not."""
+    trace(KERNEL, "equal")  # or skipped
+    with open("/proc/mounts", encoding="utf-8") as mounts:
+        before = [line for line in mounts if " tracefs " in line]
+    for stop in (None, signal.SIGTERM):
+        with tracing("sleep", "0.5" if stop is None else "20") as tracer:
+            with open("/proc/mounts", encoding="utf-8") as mounts:
+                equal("mounts", [line for line in mounts if " tracefs " in line], before)
+            equal("instances", len(instances(tracer)), 2)
+            if stop:
+                tracer.send_signal(stop)
+            tracer.wait(SECONDS)
+        equal("instances", instances(tracer), [])
 
 
 def what_a_killed_tracer_left_is_removed():
-    trace(KERNEL, "equal")
-    with subprocess.Popen([RQPI, "trace", *KERNEL, "-o", os.devnull, "--", "sleep", "20"],
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as tracer:
-        for _ in range(100):
-            if len(instances()) == 2:
-                break
-            time.sleep(0.1)
+    trace(KERNEL, "equal")  # or skipped
+    with tracing("sleep", "20") as tracer:
         children = children_of(tracer.pid)
         tracer.kill()
     for child in children:
-        os.kill(child, 9)
-    equal("left by it", len(instances()), 2)
+        os.kill(child, signal.SIGKILL)
+    equal("left by it", len(instances(tracer)), 2)
     trace(KERNEL, "equal")
-    equal("left by the next one", instances(), [])
+    equal("left by the next one", instances(tracer), [])
 
 
 def children_of(pid):
