@@ -9,6 +9,7 @@
 # sources; and with the library built from that copy the case must fail, crash or hang. The test
 # programs are those of BUILD_DIR, unchanged. A patch in tests/wrong/engine/ is for the engine: its
 # test is tests/engine/PROGRAM.c, linked here with the engine as it is, and as patched. One in
+# tests/wrong/trace/ is for the model of `rqpi trace`, likewise with tests/trace/PROGRAM.c. One in
 # tests/wrong/shim/ is for a preload, under a program of tests/shim; its header has "Under: default"
 # or "Under: force", and "Shared: 1" where process-shared condvars are to be the preload's.
 # Output: TAP. Exit status: 0 every mistake was found, 1 one was not, 2 cannot run.
@@ -56,6 +57,13 @@ link_engine_test()
 		"$root/tests/engine/$2.c" "$1"/*.o -lcmocka
 }
 
+# link_trace_test OUT_DIR TEST: OUT_DIR/TEST, with the model's objects there
+link_trace_test()
+{
+	"${CC:-cc}" -std=gnu11 -O1 -g -I"$root" -I"$root/include" -o "$1/$2" \
+		"$root/tests/trace/$2.c" "$root/tests/trace/made_up.c" "$1"/*.o -lcmocka -ljson-c
+}
+
 # link_preload OUT_DIR UNDER: the preload that UNDER means, from the objects there
 link_preload()
 {
@@ -81,6 +89,7 @@ link_patched()
 {
 	case $2 in
 	*/engine/*) link_engine_test "$1/lib" "$3" ;;
+	*/trace/*) link_trace_test "$1/lib" "$3" ;;
 	*/shim/*) link_preload "$1/lib" "$(one_header "$2" Under)" ;;
 	*) link_library "$1/lib" "$1" ;;
 	esac
@@ -149,6 +158,13 @@ check_patch()
 		cp "$pristine"/*.o "$dir/right/"
 		link_engine_test "$dir/right" "$test" >"$dir/right.log" 2>&1
 		;;
+	*/trace/*)
+		pristine=$2/trace
+		right=$dir/right/$test
+		wrong=$dir/lib/$test
+		cp "$pristine"/*.o "$dir/right/"
+		link_trace_test "$dir/right" "$test" >"$dir/right.log" 2>&1
+		;;
 	*/shim/*)
 		pristine=$2/shim
 		right=$build/tests/shim/$test
@@ -174,12 +190,15 @@ check_patch()
 		return
 	fi
 	cp -RL "$root/include" "$root/src" "$dir/" # -L: never patch through a link
+	case $patch in
+	*/trace/*) mkdir "$dir/tools" && cp -RL "$root/tools/rqpi" "$dir/tools/" ;;
+	esac
 	if ! patch -s -d "$dir" -p1 <"$patch" >"$dir/patch.log" 2>&1; then
 		echo "not ok $name - the patch does not apply"
 		return
 	fi
 	cp "$pristine"/*.o "$dir/lib/"
-	changed=$(sed -n 's,^+++ b/\(src/[^ ]*\.c\).*,\1,p' "$patch")
+	changed=$(sed -n 's,^+++ b/\([^ ]*\.c\).*,\1,p' "$patch")
 	# shellcheck disable=SC2086 # a list of names without blanks
 	if ! compile "$dir/lib" "$dir" $changed >"$dir/cc.log" 2>&1 ||
 		! link_patched "$dir" "$patch" "$test" >>"$dir/cc.log" 2>&1; then
@@ -213,6 +232,7 @@ fi
 
 if [ $# -eq 0 ]; then
 	set -- "$root"/tests/wrong/*.patch "$root"/tests/wrong/engine/*.patch
+	[ ! -x "$build/tests/trace/t_trace_model" ] || set -- "$@" "$root"/tests/wrong/trace/*.patch
 	# No preload on this machine: no programs under it.
 	[ ! -x "$build/tests/shim/t_kinds" ] || set -- "$@" "$root"/tests/wrong/shim/*.patch
 fi
@@ -234,6 +254,15 @@ sources="$(cd "$root" && echo src/engine/*.c) src/base/tree.c examples/port_coop
 sources="$sources tests/engine/stage.c tests/engine/race.c"
 # shellcheck disable=SC2086 # a list of names without blanks
 compile "$work/engine" "$root" $sources || die "the engine does not build"
+mkdir "$work/trace"
+if [ -x "$build/tests/trace/t_trace_model" ]; then
+	sources=
+	for name in model build sched waits futex blame report text json; do
+		sources="$sources tools/rqpi/trace/trace_$name.c"
+	done
+	# shellcheck disable=SC2086 # a list of names without blanks
+	compile "$work/trace" "$root" $sources || die "the model of rqpi trace does not build"
+fi
 mkdir "$work/shim"
 if [ -e "$build/src/preload.map" ]; then
 	cp "$work/pristine"/*.o "$work/shim/"
