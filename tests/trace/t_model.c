@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_model.c - what `rqpi trace` concludes from events: each rule of tools/rqpi/trace/trace_waits.c and
- * trace_blame.c, with made-up events. Nothing is traced here. Those of trace_futex.c: t_futex.c; of
- * trace_sched.c: t_sched.c.
+ * t_model.c - what `rqpi trace` concludes from events: each rule of
+ * tools/rqpi/trace/trace_waits.c and trace_blame.c, with made-up events. Nothing is traced here.
+ * Those of trace_futex.c: t_futex.c; of trace_sched.c: t_sched.c.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -122,7 +122,7 @@ static void who_is_more_urgent_than_the_waiter_is_no_culprit(void **state)
 	assert_true(mu_only_wait(m)->blamed && mu_only_wait(m)->inversion);
 }
 
-/* The owner is queued on CPU 1, where MID runs; what runs on CPU 0 does not keep it from running. */
+/* The owner is queued on CPU 1, where MID runs; who runs on CPU 0 does not keep it from running. */
 static void only_the_owners_cpu_counts(void **state)
 {
 	struct trace_model *m = *state;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * t_report.c - the reports of `rqpi trace`: what trace_text.c and trace_json.c say of made-up events,
- * word by word, and what things are called.
+ * t_report.c - the reports of `rqpi trace`: what trace_text.c and trace_json.c say of made-up
+ * events, word by word, and what things are called.
  */
 #define _GNU_SOURCE
 #include <errno.h>

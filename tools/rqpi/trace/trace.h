@@ -54,7 +54,7 @@ enum trace_type {
 	TRACE_LOCKED,  /* `value` error number, 0: has it */
 	TRACE_WAIT,    /* condvar `address`, mutex `address2` of `kind`, `site`; `mine` */
 	TRACE_WAITED,  /* `value` error number, -1: cancelled */
-	TRACE_RELEASE, /* signal (`value` 0) or broadcast (1) of condvar `address`, `site`; `mine` */
+	TRACE_RELEASE, /* signal (`value` 0), broadcast (1) of condvar `address`; `site`, `mine` */
 	TRACE_RELEASED, /* it returns */
 	TRACE_TYPES
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_blame.c - why a wait was as long as it was: what its owner did meanwhile, and who kept it from
- * running. Called by trace_build.c when waits and slices are there.
+ * trace_blame.c - why a wait was as long as it was: what its owner did meanwhile, and who kept it
+ * from running. Called by trace_build.c when waits and slices are there.
  *
  * For each wait with an owner, each moment of it is one of these:
  *
@@ -10,17 +10,17 @@
  *		than the waiter: a culprit
  *	slept	it was neither; if it waited for another lock itself, what *that* one's owner did
  *		counts instead, and so on along the chain
- *	-	the rest: it was runnable, and something as urgent as the waiter ran there, or nothing
- *		that is known. That would have held up the waiter as well: no inversion
+ *	-	the rest: it was runnable, and something as urgent as the waiter ran there, or
+ *		nothing that is known. That would have held up the waiter as well: no inversion
  *
  * Without events of the scheduler there is only the chain.
  *
- * "On the CPU where it was queued", not "on any CPU where it might run": which CPUs a thread may use,
- * no event tells, and a thread is served by the queue it is in until it is moved. Too little is counted
- * if the owner was queued behind one more urgent than the waiter, while elsewhere a less urgent one
- * ran, to which the kernel would have moved it, had it been boosted. And the owner is who had the lock
- * when the wait began (or who gave it to the waiter, where nobody said): in a long wait there may have
- * been others.
+ * "On the CPU where it was queued", not "on any CPU where it might run": which CPUs a thread may
+ * use, no event tells, and a thread is served by the queue it is in until it is moved. Too little
+ * is counted if the owner was queued behind one more urgent than the waiter, while elsewhere a
+ * less urgent one ran, to which the kernel would have moved it, had it been boosted. And the
+ * owner is who had the lock when the wait began (or who gave it to the waiter, where nobody
+ * said): in a long wait there may have been others.
  */
 #define _GNU_SOURCE
 #include <stdlib.h>
@@ -145,9 +145,9 @@ static uint32_t first_on_cpu(const struct blamer *b, uint16_t cpu, uint64_t ns)
 }
 
 /*
- * Where in `of_thread` to begin looking for waits of @tid that reach beyond @ns. At one time a thread
- * is in as many waits as there are slots (trace_build.h), so those that began before @ns and have not
- * ended are among the last ones.
+ * Where in `of_thread` to begin looking for waits of @tid that reach beyond @ns. At one time a
+ * thread is in as many waits as there are slots (trace_build.h), so those that began before @ns
+ * and have not ended are among the last ones.
  */
 static uint32_t first_wait(const struct blamer *b, uint32_t tid, uint64_t ns)
 {

@@ -1,29 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_futex.c - what a futex was used for, and who had the lock, concluded from system calls alone.
+ * trace_futex.c - what a futex was used for, and who had the lock, concluded from system calls
+ * alone.
  *
  * Called by trace_waits.c for each call, and by trace_build.c when all events are read. The rules,
  * why they hold, and when they do not:
  *
  * PI mutex: LOCK_PI or LOCK_PI2 on it. The kernel gives these operations no other meaning.
- *	Owner: whom the waiter's boost raised first, as the kernel raises the owner before those whom
- *	the owner waits for. Else who woke the waiter by UNLOCK_PI of that word: the last owner, which
- *	is not the first one if the lock went through several hands meanwhile.
+ *	Owner: whom the waiter's boost raised first, as the kernel raises the owner before those
+ *	whom the owner waits for. Else who woke the waiter by UNLOCK_PI of that word: the last
+ *	owner, which is not the first one if the lock went through several hands meanwhile.
  *
  * Condvar: WAIT_REQUEUE_PI on it; its mutex is the second word, and a PI mutex. Nobody owns it.
  *
  * Mutex that does not inherit, by its owner: all waits for it find the ID of another thread of the
- *	program in the word, with FUTEX_WAITERS set. So the kernel's robust futexes are laid out: glibc's
- *	robust mutexes, and all of musl's but the normal ones. The word says who the owner is. Wrong
- *	in a PID namespace where such a number is by chance another thread's ID outside of it.
+ *	program in the word, with FUTEX_WAITERS set. So the kernel's robust futexes are laid out:
+ *	glibc's robust mutexes, and all of musl's but the normal ones. The word says who the owner
+ *	is. Wrong in a PID namespace where such a number is by chance another thread's ID outside
+ *	of it.
  *
- * Mutex that does not inherit, by its use: all waits for it find 2 (glibc: "locked, and waited for"),
- *	all wakes are of one thread, and somebody who had waited for it woke another one later. The
- *	last makes it a lock, since who gets glibc's mutex after a wait leaves 2 in it, and must wake
- *	at its unlock; those who wait for an event (semaphore, pthread_join in musl, where 2 means
- *	"joinable", a flag of std::atomic::wait) do not wake at the same word in turn. Wrong for a
- *	counter that was 2 at all the waits that we saw, in a program whose threads wait and signal at
- *	the same one. Not recognised if the trace ends before that second wake.
+ * Mutex that does not inherit, by its use: all waits for it find 2 (glibc: "locked, and waited
+ *	for"), all wakes are of one thread, and somebody who had waited for it woke another one
+ *	later. The last makes it a lock, since who gets glibc's mutex after a wait leaves 2 in it,
+ *	and must wake at its unlock; those who wait for an event (semaphore, pthread_join in musl,
+ *	where 2 means "joinable", a flag of std::atomic::wait) do not wake at the same word in
+ *	turn. Wrong for a counter that was 2 at all the waits that we saw, in a program whose
+ *	threads wait and signal at the same one. Not recognised if the trace ends before that
+ *	second wake.
  *	musl's normal mutex: all waits find 0x80000010, which is nothing else's.
  *	Owner: who woke the waiter by WAKE of that word; the last one, as above. A mutex that was
  *	taken in passing, between the wake and the waiter's turn, has had an owner that nobody saw.

@@ -2,8 +2,8 @@
 /*
  * trace_json.c - `rqpi trace --json`: all that the model has, for programs. Called by cmd_trace.c.
  *
- * One object. What is not known is null; times are nanoseconds, and those of a moment count from the
- * beginning of the trace.
+ * One object. What is not known is null; times are nanoseconds, and those of a moment count from
+ * the beginning of the trace.
  *
  *	command, pid, duration_ns
  *	status		as a shell has it: 128 + N if signal N killed it; null: it has not ended
@@ -12,26 +12,27 @@
  *	inversions	all of them, the longest first: WAITs
  *	waits		of the others the longest 100: WAITs
  *	signals_asleep	signals and broadcasts that slept inside of the condvar, the longest 100: by
- *			THREAD, condvar LOCK, broadcast, site, since_ns, call_ns, asleep_ns; for_whom
- *			THREAD and inferred, or null, and what that did, as in a WAIT: owner_ran_ns,
- *			starved_ns, owner_slept_ns, culprits; advice [...]
- *	locks		mutexes, and futexes of which no more is known, that anybody waited for: LOCK
- *			and waits, wait_ns, longest_ns, inversions, inversion_ns, worst_ns, boosts
- *	condvars	LOCK and mutex LOCK, waits, wait_ns, longest_ns; signals, broadcasts, with somebody
- *			inside; signals_asleep of both, asleep_ns, longest_asleep_ns
+ *			THREAD, condvar LOCK, broadcast, site, since_ns, call_ns, asleep_ns;
+ *			for_whom THREAD and inferred, or null, and what that did, as in a WAIT:
+ *			owner_ran_ns, starved_ns, owner_slept_ns, culprits; advice [...]
+ *	locks		mutexes, and futexes of which no more is known, that anybody waited for:
+ *			LOCK and waits, wait_ns, longest_ns, inversions, inversion_ns, worst_ns,
+ *			boosts
+ *	condvars	LOCK and mutex LOCK, waits, wait_ns, longest_ns; signals, broadcasts, with
+ *			somebody inside; signals_asleep of both, asleep_ns, longest_asleep_ns
  *	boosts		at_ns, by THREAD, whom THREAD, from, to (priorities), lock LOCK or null
- *	threads		THREAD and pid, traced (of the program; else it only ran beside it), first_ns,
- *			last_ns
+ *	threads		THREAD and pid, traced (of the program; else it only ran beside it),
+ *			first_ns, last_ns
  *
  *	WAIT	waiter THREAD; owner THREAD and inferred (nobody said so: it woke the waiter, or was
- *		boosted), or null; lock LOCK; how "lock", "condvar" or "futex"; site, since_ns, wait_ns;
- *		open (its end or its beginning was not seen); error (errno, "cancelled" or null);
- *		inversion, boosted; owner_ran_ns, starved_ns, owner_slept_ns; culprits: THREAD and cpu,
- *		ran_at (priority), ns; chain: what the owner waited for itself, and so on: waiter, lock,
- *		owner, wait_ns; of inversions advice [...]
+ *		boosted), or null; lock LOCK; how "lock", "condvar" or "futex"; site, since_ns,
+ *		wait_ns; open (its end or its beginning was not seen); error (errno, "cancelled"
+ *		or null); inversion, boosted; owner_ran_ns, starved_ns, owner_slept_ns; culprits:
+ *		THREAD and cpu, ran_at (priority), ns; chain: what the owner waited for itself,
+ *		and so on: waiter, lock, owner, wait_ns; of inversions advice [...]
  *	THREAD	tid, name, policy ("FIFO"), priority (0: none, 100: DEADLINE)
- *	LOCK	name, address ("0x..."), pid, type "mutex", "condvar" or "futex", kind ("normal" ...),
- *		inherits, inferred (that it is a mutex was concluded from futex calls)
+ *	LOCK	name, address ("0x..."), pid, type "mutex", "condvar" or "futex", kind ("normal"
+ *		...), inherits, inferred (that it is a mutex was concluded from futex calls)
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_report.h - what the two reports have in common, trace_text.c for people and trace_json.c for
- * programs: which waits are told first, sums of signals, and what to do about a finding.
+ * trace_report.h - what the two reports have in common, trace_text.c for people and trace_json.c
+ * for programs: which waits are told first, sums of signals, and what to do about a finding.
  */
 #ifndef RQPI_TRACE_REPORT_H
 #define RQPI_TRACE_REPORT_H
@@ -26,8 +26,8 @@ bool trace_slept_inside(const struct trace_wait *w); /* a signal or broadcast th
 bool trace_is_other(const struct trace_wait *w);     /* neither, and not a signal */
 
 /*
- * Indices of the locks of @type that anybody waited for, first those with the longest inversion, then
- * with the longest wait; to be freed.
+ * Indices of the locks of @type that anybody waited for, first those with the longest inversion,
+ * then with the longest wait; to be freed.
  */
 uint32_t *trace_order_locks(const struct trace_model *m, enum trace_lock_type type,
 			    uint32_t *count);

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_sched.c - who ran when, who could have, and who was boosted: from the kernel's SWITCH, WAKING
- * and SETPRIO. Called by trace_build.c with each event in order.
+ * trace_sched.c - who ran when, who could have, and who was boosted: from the kernel's SWITCH,
+ * WAKING and SETPRIO. Called by trace_build.c with each event in order.
  *
  * What is not told is concluded so:
  *
- * - The first switch on a CPU ends a slice that began before the trace: that thread has run there from
- *   the beginning, since the scheduler is traced on all CPUs from then on.
+ * - The first switch on a CPU ends a slice that began before the trace: that thread has run there
+ *   from the beginning, since the scheduler is traced on all CPUs from then on.
  * - A thread of the program that runs without having been woken or made was runnable from the
  *   beginning, for the same reason.
- * - Where a thread is queued: if it was preempted, on the CPU where it ran, and it goes elsewhere only
- *   to run there at once. If it was woken, on the one where it runs next, as WAKING tells where it
- *   slept and the kernel chooses its CPU after that. Wrong if it is moved between two queues that
- *   both do not serve it; no event of ours tells that.
+ * - Where a thread is queued: if it was preempted, on the CPU where it ran, and it goes elsewhere
+ *   only to run there at once. If it was woken, on the one where it runs next, as WAKING tells
+ *   where it slept and the kernel chooses its CPU after that. Wrong if it is moved between two
+ *   queues that both do not serve it; no event of ours tells that.
  * - Its own urgency is what it runs with unless SETPRIO has raised it. Wrong for a thread that was
  *   boosted already when the trace began, until it is lowered.
  * - An event that contradicts what came before means that some got lost: such a slice is given up,
