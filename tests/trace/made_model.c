@@ -192,13 +192,15 @@ static struct trace_model *inversion(void)
 static struct trace_model *crowd(void)
 {
 	struct trace_model *m = new_model("./crowd", 100 * MS);
-	uint32_t pool, inner;
+	uint32_t pool, inner, idle;
+	struct trace_wait *w;
 
 	add_crew(m);
 	for (uint32_t i = 0; i < 5; i++)
 		add_thread(m, 4110 + i, "worker", 20 + (int)i);
 	pool = add_lock(m, "pool (crowd)", TRACE_MUTEX, TRACE_INHERITS_YES);
 	inner = add_lock(m, "made by open_channel+0x1c (crowd)", TRACE_MUTEX, TRACE_INHERITS_NO);
+	idle = add_lock(m, "idle (crowd)", TRACE_CONDVAR, TRACE_INHERITS_UNKNOWN);
 	/* All at once, and they leave in another order. */
 	for (uint32_t i = 0; i < 5; i++)
 		add_wait(m, pool, 4110 + i, MADE_LOGGER, 10 * MS + i, (60 - 5 * i) * MS)->boosted =
@@ -216,6 +218,13 @@ static struct trace_model *crowd(void)
 	add_wait(m, inner, 4114, 0, 0, 100 * MS)->open = true;
 	m->waits.at[9].since -= 5 * MS;
 
+	w = add_wait(m, idle, MADE_HOG, 0, 72 * MS, 90 * MS);
+	w->how = TRACE_HOW_RELEASE;
+	w->broadcast = true;
+	w->asleep = 17 * MS;
+	w = add_wait(m, idle, MADE_CONTROLLER, 0, 80 * MS, 81 * MS);
+	w->how = TRACE_HOW_RELEASE;
+
 	add_slice(m, MADE_LOGGER, -1, 10, 1 * MS, 2 * MS);
 	add_slice(m, MADE_LOGGER, 0, 10, 2 * MS, 10 * MS);
 	add_slice(m, MADE_LOGGER, 0, 24, 10 * MS, 61 * MS);
@@ -231,6 +240,8 @@ static struct trace_model *crowd(void)
 			  20 + (int)i, i);
 	add_boost(m, 40 * MS, MADE_LOGGER, MADE_LOGGER, 24, 20, TRACE_NO_INDEX);
 	add_boost(m, 60 * MS, MADE_LOGGER, MADE_LOGGER, 20, 10, TRACE_NO_INDEX);
+	/* Of programs that only ran meanwhile. */
+	add_boost(m, 50 * MS, MADE_OTHER, MADE_OTHER, 0, 10, TRACE_NO_INDEX);
 	/* Nobody knows of a wait, but what the thread did then is known; and not even that. */
 	add_boost(m, 70 * MS, 4110, MADE_LOGGER, 10, 20, TRACE_NO_INDEX);
 	add_boost(m, 90 * MS, 4111, MADE_LOGGER, 20, 21, TRACE_NO_INDEX);

@@ -233,6 +233,9 @@ static void test_waits_at_once_get_lanes(void **state)
 	assert_string_equal(
 	    track_of(find("X", "wait", "worker[4114] waits, logger", 0), "thread_name"),
 	    "pool (crowd) (5)");
+	assert_non_null(find("X", "wait", "hog[4103] sleeps in a broadcast", 0));
+	assert_non_null(find("X", "wait", "controller[4101] signals", 0));
+	assert_non_null(find("X", "thread", "broadcasts idle (crowd)", 0));
 	/* It was there before the trace began. */
 	assert_int_equal(ns_of(find("X", "wait", "worker[4114] waits", 1), "ts"), 0);
 	assert_string_equal(text_of(args_of(find("X", "wait", "worker[4114] waits", 1)), "result"),

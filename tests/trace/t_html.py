@@ -270,13 +270,20 @@ def page_code(text):
     return re.sub(r'(id="data">).*?(</script>)', r"\1\2", text, flags=re.S)
 
 
-def check_others(tap, preload, empty, big):
+def check_others(tap, preload, crowd, empty, big):
     tap.ok(not preload.fault() and preload.root.get("rows") == "5"
            and preload.count('id="cpu-') == 0
            and "tracefs is not mounted" in preload.text("notes")
            and preload.text("verdict-title") == "2 priority inversions, the longest 1.50 s",
            "without events of the kernel: waits alone, and the reason", preload.fault(),
            preload.root, preload.text("notes"))
+    tap.ok(not crowd.fault() and crowd.root.get("rows") == "14" and crowd.root.get("arrows") == "7"
+           and crowd.text("slept-title") == "1 signal or broadcast slept inside of a condition "
+           "variable, 17.0 ms" and "hog[4103] FIFO 50 slept in a broadcast of idle (crowd)"
+           in crowd.text("slept") and 'id="slept" class="found warn" aria-labelledby='
+           '"slept-title" hidden' in empty.dom,
+           "a signal that slept inside of its condition variable is told", crowd.fault(),
+           crowd.root, crowd.text("slept"))
     tap.ok(not empty.fault() and empty.root.get("rows") == "0"
            and empty.text("verdict-title") == "No priority inversion in this trace",
            "a trace in which nothing happened", empty.fault(), empty.root)
@@ -298,7 +305,7 @@ def main(made):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         chrome = Browser(browser, folder)
         path = {scene: make(made, folder, scene)
-                for scene in ("inversion", "names", "preload", "empty", "big")}
+                for scene in ("inversion", "names", "preload", "crowd", "empty", "big")}
         hands = changed(path["inversion"], "hands", lambda t: t.replace(
             "</head>", FRAMES).replace("</body>", f"<script>{HANDS}</script></body>"))
         calm = changed(path["inversion"], "calm", lambda t: re.sub(
@@ -313,6 +320,7 @@ def main(made):
             moved = pool.submit(chrome.open, hands)
             named = pool.submit(chrome.open, path["names"])
             preload = pool.submit(chrome.open, path["preload"], "#inversion-2")
+            crowd = pool.submit(chrome.open, path["crowd"])
             empty = pool.submit(chrome.open, path["empty"])
             spoilt = pool.submit(chrome.open, cut)
             hurt = pool.submit(chrome.open, wild)
@@ -320,7 +328,8 @@ def main(made):
         check_words(tap, words.result())
         check_hands(tap, moved.result())
         check_names(tap, named.result(), path["names"])
-        check_others(tap, preload.result(), empty.result(), big.result())
+        check_others(tap, preload.result(), crowd.result(), empty.result(),
+                     big.result())
         tap.ok(orange.result().root.get("red") == "0" and not orange.result().fault(),
                "planted: a wait that is no inversion is not red", orange.result().root)
         tap.ok(spoilt.result().fault() != "", "planted: data that is no JSON is a fault")

@@ -106,7 +106,8 @@ function waitLabel(w) {
 	if (w.how === WAIT)
 		return who + " waits on it";
 	if (w.how === RELEASE)
-		return who + (w.flags & BROADCAST ? " broadcasts" : " signals");
+		return who + (w.asleep ? " sleeps in a " + (w.flags & BROADCAST ? "broadcast" : "signal") :
+			w.flags & BROADCAST ? " broadcasts" : " signals");
 	return who + " waits" + (w.owner ? ", " + short(w.owner) + " " + has(w) : "");
 }
 
@@ -212,8 +213,8 @@ function lanesOf(list, kind) {
 	return lanes;
 }
 
-/* None is like a colour that means something: red, orange, green. */
-const palette = ["#3f74b5", "#2b8f96", "#8a63b8", "#86822b", "#9c6245", "#5b68c9", "#b0568f", "#4b8fb3", "#7a6a55",
+/* None is like a colour that means something: red, orange, green, violet. */
+const palette = ["#3f74b5", "#2b8f96", "#9c6245", "#86822b", "#b0568f", "#5b68c9", "#4b8fb3", "#7d5a74", "#7a6a55",
 	"#5d7a8c"];
 const colors = new Map();
 const rows = []; /* {group, key, title, note, color, top, height, lines: [{lane, y, height}]} */
@@ -282,7 +283,7 @@ function makeRows() {
 	if (byLock.size)
 		rows.push({group: true, title: "Locks", height: 24, lines: []});
 	const worst = new Map([...byLock].map(([l, list]) => [l, list.filter(w => w.flags & INVERSION).length]));
-	/* Mutexes come before other words. */
+	/* Words of which nothing is known come last. */
 	[...byLock.keys()].sort((a, b) => worst.get(b) - worst.get(a) ||
 		(locks[a].type === "word") - (locks[b].type === "word") ||
 		byLock.get(b).length - byLock.get(a).length || a - b).forEach(l => {
@@ -396,7 +397,7 @@ function readColors() {
 
 	paint = {};
 	for (const name of ["text", "dim", "line", "grid", "soft", "panel", "inversion", "waits", "inherits",
-			    "condvar", "release", "other", "focus"])
+			    "condvar", "release", "word", "other", "focus"])
 		paint[name] = style.getPropertyValue("--" + name).trim();
 	hatches.clear();
 }
@@ -429,7 +430,8 @@ function hatch(context, color) {
 
 function waitColor(w) {
 	return w.flags & INVERSION ? paint.inversion : w.flags & BOOSTED ? paint.inherits :
-		w.how === WAIT ? paint.condvar : w.how === RELEASE ? paint.release : paint.waits;
+		w.how === WAIT ? paint.condvar : w.how === RELEASE ? paint.release :
+		locks[w.lock].type === "word" ? paint.word : paint.waits;
 }
 
 /* Is it more urgent than it would be itself? Who changes its own priority, is not. */
@@ -1070,20 +1072,43 @@ function showLegend() {
 		$("legend").append(span);
 	};
 
-	entry("", "inversion", "inversion: waits for one that is less urgent, and nothing is inherited");
-	entry("", "waits", "waits");
+	if (inversions.length)
+		entry("", "inversion", "inversion: waits for one that is less urgent, and nothing is inherited");
+	if (waits.some(w => w.how !== WAIT && w.how !== RELEASE && locks[w.lock].type !== "word"))
+		entry("", "waits", "waits");
 	if (waits.some(w => w.flags & BOOSTED))
 		entry("", "inherits", "waits, and the owner inherits");
 	if (waits.some(w => w.how === WAIT))
 		entry("", "condvar", "waits on a condition variable");
 	if (waits.some(w => w.how === RELEASE))
 		entry("", "release", "in a signal or broadcast");
+	if (waits.some(w => w.how === FUTEX && locks[w.lock].type === "word"))
+		entry("", "word", "waits for something else");
 	if (data.from_kernel) {
 		entry("runs", "", "runs, a colour a thread");
 		entry("ready", "", "could run, has no processor");
 	}
 	if (boosts.length)
 		entry("arrow", "", "gives its priority to", "\u2193");
+}
+
+function showSlept() {
+	const list = waits.filter(w => w.how === RELEASE && w.asleep).sort((a, b) => b.asleep - a.asleep);
+
+	if (!list.length)
+		return;
+	$("slept").hidden = false;
+	$("slept-title").textContent = list.length + (list.length === 1 ? " signal or broadcast" : " signals and broadcasts") +
+		" slept inside of a condition variable" + (list.length > 1 ? ", the longest " : ", ") +
+		time(list[0].asleep);
+	for (const w of list.slice(0, LISTED)) {
+		const li = make("li"), a = make("a", "", time(w.asleep));
+
+		a.href = "#wait-" + w.index;
+		li.append(a, thread(w.tid).label + " slept in a " + (w.flags & BROADCAST ? "broadcast" : "signal") + " of " +
+			locks[w.lock].name + (w.site ? ", in " + w.site : "") + ".");
+		$("slept").querySelector("ol").append(li);
+	}
 }
 
 let limit = LISTED;
@@ -1135,6 +1160,7 @@ function printing(on) {
 
 showHead();
 showVerdict();
+showSlept();
 showLegend();
 showFilter();
 showWaits();

@@ -109,6 +109,9 @@ static const char *wait_words(const struct chrome *c, const struct trace_wait *w
 	trace_thread_name(c->m, w->tid, waiter);
 	if (w->how == TRACE_HOW_WAIT)
 		snprintf(text, 256, "%s waits on it", waiter);
+	else if (w->how == TRACE_HOW_RELEASE && w->asleep)
+		snprintf(text, 256, "%s%s sleeps in a %s", mark, waiter,
+			 w->broadcast ? "broadcast" : "signal");
 	else if (w->how == TRACE_HOW_RELEASE)
 		snprintf(text, 256, "%s%s %s", mark, waiter,
 			 w->broadcast ? "broadcasts" : "signals");
@@ -285,6 +288,8 @@ static void write_lock_wait(struct chrome *c, const struct track *lane, uint32_t
 		trace_put_text(o, "cname", "terrible");
 	else if (w->boosted)
 		trace_put_text(o, "cname", "good");
+	else if (w->asleep)
+		trace_put_text(o, "cname", "bad");
 	trace_chrome_wait_args(c, trace_chrome_args(o), index);
 	trace_chrome_write(c, o);
 	if (!w->inversion)

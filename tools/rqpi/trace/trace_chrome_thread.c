@@ -439,6 +439,8 @@ void trace_chrome_boosts(struct chrome *c)
 			next = &m->boosts.at[order[i + 1]];
 		if (next && next->whom == b->whom)
 			until = next->ns;
+		if (!trace_boost_is_ours(m, b))
+			continue;
 		/* Less, but still more than its own? */
 		if (b->to <= b->from &&
 		    (!thread || thread->urgency < 0 || b->to <= thread->urgency))

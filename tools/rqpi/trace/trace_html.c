@@ -223,6 +223,8 @@ static void put_head(FILE *out, const struct trace_model *m)
 
 static void put_data(FILE *out, const struct trace_model *m)
 {
+	bool first = true;
+
 	put_head(out, m);
 	put_threads(out, m);
 	put_locks(out, m);
@@ -233,8 +235,12 @@ static void put_data(FILE *out, const struct trace_model *m)
 	for (uint32_t i = 0; i < m->slices.count; i++)
 		put_item(out, new_slice(m, &m->slices.at[i]), i == 0);
 	fputs("],\n\"boosts\":[", out);
-	for (uint32_t i = 0; i < m->boosts.count; i++)
-		put_item(out, new_boost(m, &m->boosts.at[i]), i == 0);
+	for (uint32_t i = 0; i < m->boosts.count; i++) {
+		if (trace_boost_is_ours(m, &m->boosts.at[i])) {
+			put_item(out, new_boost(m, &m->boosts.at[i]), first);
+			first = false;
+		}
+	}
 	fputs("]}\n", out);
 }
 

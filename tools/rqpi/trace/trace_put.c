@@ -170,6 +170,18 @@ bool trace_marks_have(const struct trace_marks *marks, uint32_t tid)
 	       bsearch(&tid, marks->tid, marks->count, sizeof(*marks->tid), by_number);
 }
 
+static bool is_traced(const struct trace_model *m, uint32_t tid)
+{
+	const struct trace_thread *t = trace_find_thread(m, tid);
+
+	return t && t->traced;
+}
+
+bool trace_boost_is_ours(const struct trace_model *m, const struct trace_boost *b)
+{
+	return is_traced(m, b->by) || is_traced(m, b->whom);
+}
+
 void trace_marks_make(struct trace_marks *marks, const struct trace_model *m)
 {
 	TRACE_ARRAY(uint32_t) all = {0};
@@ -187,8 +199,10 @@ void trace_marks_make(struct trace_marks *marks, const struct trace_model *m)
 		for (uint32_t c = 0; c < w->culprits && c < TRACE_CULPRITS; c++)
 			*trace_append(&all) = w->culprit[c].tid;
 	}
-	for (uint32_t i = 0; i < m->boosts.count; i++)
-		*trace_append(&all) = m->boosts.at[i].whom;
+	for (uint32_t i = 0; i < m->boosts.count; i++) {
+		if (trace_boost_is_ours(m, &m->boosts.at[i]))
+			*trace_append(&all) = m->boosts.at[i].whom;
+	}
 	if (all.count)
 		qsort(all.at, all.count, sizeof(*all.at), by_number);
 	for (uint32_t i = 0; i < all.count; i++) {

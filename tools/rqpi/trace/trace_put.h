@@ -12,6 +12,7 @@
 
 #include <json-c/json.h>
 
+struct trace_boost;
 struct trace_model;
 
 /* What is no UTF-8 and what is a control character becomes U+FFFD. */
@@ -37,6 +38,8 @@ const char *trace_urgency_words(int urgency, char text[32]);
  */
 uint32_t *trace_in_order(const struct trace_model *m, uint32_t count,
 			 int (*order)(const void *, const void *, void *));
+/* Or one that only happened meanwhile, in another program. */
+bool trace_boost_is_ours(const struct trace_model *m, const struct trace_boost *b);
 /*
  * Is @tid told of on its own: it belongs to the traced program, or a wait, a boost or a culprit
  * names it? The others are seen on the processors alone. Ask after trace_marks_make().
