@@ -34,7 +34,7 @@ enum trace_record_type {
 	TRACE_RECORD_WAIT = 3,
 	/* it ends, with the mutex in hand: `value` its error, -1 cancelled */
 	TRACE_RECORD_WAITED = 4,
-	/* signal (`value` 0) or broadcast (1) of `address`, `site` caller; only with somebody inside */
+	/* signal (`value` 0) or broadcast (1) of `address`, `site` caller; if somebody waits */
 	TRACE_RECORD_RELEASE = 5,
 	TRACE_RECORD_RELEASED = 6, /* it returns */
 	/* Thread `tid` is called so: `name` */

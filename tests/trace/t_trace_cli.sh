@@ -5,7 +5,7 @@
 # it runs ends, and what is left behind. Without the kernel's events, so that it needs no right.
 # Output: TAP. Arguments: rqpi, stats_program.
 set -u
-rqpi=$1 program=$2
+rqpi=$(realpath -e "$1") && program=$(realpath -e "$2") || exit 2
 place=$(mktemp -d) || exit 2
 trap 'rm -rf "$place"' EXIT
 cd "$place" || exit 2
