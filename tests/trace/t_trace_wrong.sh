@@ -15,10 +15,10 @@ n=0
 kernel=an_inversion_is_diagnosed_by_kernel_events_alone
 plants='trace_blame.c|KERNEL|s/s->urgency < b->urgency/s->urgency > b->urgency/
 trace_blame.c|among_equals_there_is_none|s/s->urgency < b->urgency/1/
-trace_futex.c|KERNEL|s/u->came_back++;//
 trace_kernel_events.c|KERNEL|s/99 - prio : 0/prio : 0/
 trace_kernel_events.c|a_chain_boosts_all_of_it|s/e->type = TRACE_SETPRIO;/return false;/
 trace_kernel_setup.c|KERNEL|s/if (tracefs_option_enable(.*EVENT_FORK))/if (0)/
+trace_kernel_owner.c|who_slept_already_is_told|s/e->other = owner;//
 trace_kernel_tasks.c|who_slept_already_is_told|s/each_thread(k->pid, look_/(void)(look_/
 trace_symbol.c|KERNEL|s/offset = address - o->bias/offset = address/'
 

@@ -43,7 +43,8 @@ enum trace_type {
 			 runs. TID 0 is idle. */
 	TRACE_WAKING, /* `tid` wakes `other` (urgency `its`), for `cpu` */
 	TRACE_SETPRIO,	  /* `tid` changes, by inheritance, `other` from urgency `mine` to `its` */
-	TRACE_FUTEX,	  /* futex(`address`, `kind` op, `value`, ..., `address2`) */
+	TRACE_FUTEX,	  /* futex(`address`, `kind` op, `value`, ..., `address2`); `other`: has the
+			     lock, as its memory said meanwhile, 0: not known */
 	TRACE_FUTEX_DONE, /* it returns `value`, negative: -errno */
 	TRACE_FORK,	  /* `other` is a new thread or process of `tid` */
 	TRACE_EXEC,	  /* `tid`'s process is another program now */

@@ -105,8 +105,10 @@ static void wait_seen(struct trace_builder *b, struct trace_state *s, uint32_t p
 	u->waits++;
 	u->waits_at_2 += value == GLIBC_WAITED_FOR;
 	u->waits_at_musl += value == MUSL_WAITED_FOR;
+	u->waits_at_tid += owner != 0;
+	if (e->other)
+		owner = e->other;
 	if (owner) {
-		u->waits_at_tid++;
 		w->owner = owner;
 		w->owner_urgency = trace_state(b, owner)->own;
 	}
@@ -160,6 +162,12 @@ void trace_futex_seen(struct trace_builder *b, struct trace_state *s, uint32_t p
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
 		pi_mutex(b, pid, e->address);
+		if (own && e->other) {
+			struct trace_wait *w = &b->m->waits.at[s->open[TRACE_SLOT_FUTEX]];
+
+			w->owner = e->other;
+			w->owner_urgency = trace_state(b, e->other)->own;
+		}
 		break;
 	case FUTEX_WAIT_REQUEUE_PI:
 		partner = pi_mutex(b, pid, e->address2);

@@ -64,7 +64,10 @@ struct kernel_task {
 	bool executed;	 /* (leader) another program since its birth: not its parent's maps */
 	int seen;	 /* urgency in its last event; TRACE_URGENCY_UNKNOWN */
 	int wished;	 /* policy of its last sched_setscheduler(); -1 */
-	uint64_t named;	 /* when its name was told */
+	uint64_t called; /* its last futex call began: event number `call` */
+	uint64_t returned;
+	uint32_t call;
+	uint64_t named; /* when its name was told */
 	char name[TRACE_NAME_SIZE];
 };
 
@@ -127,6 +130,13 @@ void kernel_tasks_asleep(struct trace_kernel *k, uint64_t ns);
 void kernel_tasks_begin(struct trace_kernel *k, struct trace_model *m);
 /* After a drain: whose events are those from @first on, and what are their addresses called? */
 void kernel_tasks_settle(struct trace_kernel *k, struct trace_model *m, uint32_t first);
+/* The system call in which it sleeps now; -1: none. */
+long kernel_task_call(uint32_t tid, uint64_t argument[6]);
 void kernel_tasks_free(struct trace_kernel *k);
+
+/* trace_kernel_owner.c */
+
+/* Event @event is a futex call that has not ended: who has the lock? Its `other`, if that is seen. */
+void kernel_owner_look(struct trace_model *m, uint32_t event);
 
 #endif /* RQPI_TRACE_KERNEL_H */

@@ -155,20 +155,27 @@ struct asleep {
 	uint64_t ns;
 };
 
-/* "NUMBER ARGUMENT...", of who is inside of a system call. */
-static void look_asleep(void *context, uint32_t tid)
+/* "NUMBER ARGUMENT...", of who is inside of a system call; "running" */
+long kernel_task_call(uint32_t tid, uint64_t argument[6])
 {
-	struct asleep *a = context;
-	uint64_t argument[6];
-	struct trace_event *e;
 	char line[256];
 	long call;
 
 	if (!read_line(tid, "syscall", line, sizeof(line)) ||
 	    sscanf(line, "%ld %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64,
 		   &call, &argument[0], &argument[1], &argument[2], &argument[3], &argument[4],
-		   &argument[5]) != 7 ||
-	    call != SYS_futex)
+		   &argument[5]) != 7)
+		return -1;
+	return call;
+}
+
+static void look_asleep(void *context, uint32_t tid)
+{
+	struct asleep *a = context;
+	uint64_t argument[6];
+	struct trace_event *e;
+
+	if (kernel_task_call(tid, argument) != SYS_futex)
 		return;
 	e = trace_append(&a->k->early);
 	e->type = TRACE_FUTEX;
@@ -384,6 +391,20 @@ static bool has_second(uint32_t op)
 	}
 }
 
+/* Does its thread sleep in it still? */
+static void note_call(struct trace_kernel *k, struct trace_model *m, uint32_t event)
+{
+	const struct trace_event *e = &m->events.at[event];
+	struct kernel_task *task = kernel_task(k, m, e->tid);
+
+	if (e->type == TRACE_FUTEX && e->ns >= task->called) {
+		task->called = e->ns;
+		task->call = event;
+	} else if (e->type == TRACE_FUTEX_DONE && e->ns > task->returned) {
+		task->returned = e->ns;
+	}
+}
+
 static void settle_events(struct trace_kernel *k, struct trace_model *m, uint32_t first)
 {
 	uint32_t looked = 0; /* a look that did not help is not repeated for the next address */
@@ -393,11 +414,20 @@ static void settle_events(struct trace_kernel *k, struct trace_model *m, uint32_
 
 		if (!e.pid && e.tid)
 			m->events.at[i].pid = e.pid = trace_thread(m, e.tid)->pid;
-		if (e.type != TRACE_FUTEX)
+		if (e.type != TRACE_FUTEX && e.type != TRACE_FUTEX_DONE)
+			continue;
+		note_call(k, m, i);
+		if (e.type == TRACE_FUTEX_DONE)
 			continue;
 		name_address(k, m, e.pid, e.address, &looked);
 		if (has_second(e.kind))
 			name_address(k, m, e.pid, e.address2, &looked);
+	}
+	for (uint32_t i = 0; i < k->tasks.count; i++) {
+		const struct kernel_task *task = &k->tasks.at[i];
+
+		if (task->called > task->returned && !m->events.at[task->call].other)
+			kernel_owner_look(m, task->call);
 	}
 }
 
