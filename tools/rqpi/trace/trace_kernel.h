@@ -62,6 +62,7 @@ struct kernel_task {
 	bool looked;	 /* /proc has been asked for its process */
 	bool changed;	 /* its policy has to be asked for again */
 	bool executed;	 /* (leader) another program since its birth: not its parent's maps */
+	bool warned;	 /* that its calls are not seen */
 	int seen;	 /* urgency in its last event; TRACE_URGENCY_UNKNOWN */
 	int wished;	 /* policy of its last sched_setscheduler(); -1 */
 	uint64_t called; /* its last futex call began: event number `call` */

@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <elf.h>
 #include <inttypes.h>
 #include <linux/futex.h>
 #include <sched.h>
@@ -431,6 +432,43 @@ static void settle_events(struct trace_kernel *k, struct trace_model *m, uint32_
 	}
 }
 
+/*
+ * The kernel makes no events of the system calls of a program whose words are narrower than its own
+ * (ftrace leaves them out, as their numbers are others).
+ */
+static void warn_of_narrow(struct kernel_task *task)
+{
+	uint32_t pid = task->tid;
+	unsigned char ident[EI_NIDENT] = {0};
+	char path[64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/exe", pid);
+	f = fopen(path, "re");
+	if (!f)
+		return;
+	if (fread(ident, sizeof(ident), 1, f) == 1 && sizeof(long) == 8 &&
+	    ident[EI_CLASS] == ELFCLASS32 && !task->warned) {
+		task->warned = true;
+		fprintf(stderr,
+			"rqpi trace: process %" PRIu32 " is a 32-bit program: a 64-bit kernel "
+			"makes no events of its futex calls\n",
+			pid);
+	}
+	fclose(f);
+}
+
+static void look_at_processes(struct trace_kernel *k, struct trace_model *m)
+{
+	for (uint32_t i = 0; i < k->look.count; i++) {
+		if (!trace_thread(m, k->look.at[i])->traced)
+			continue;
+		trace_symbols_look(m->symbols, k->look.at[i]);
+		warn_of_narrow(kernel_task(k, m, k->look.at[i]));
+	}
+	k->look.count = 0;
+}
+
 void kernel_tasks_settle(struct trace_kernel *k, struct trace_model *m, uint32_t first)
 {
 	if (!m->symbols) {
@@ -438,10 +476,7 @@ void kernel_tasks_settle(struct trace_kernel *k, struct trace_model *m, uint32_t
 		m->symbols = k->symbols;
 	}
 	settle_families(k, m);
-	for (uint32_t i = 0; i < k->look.count; i++)
-		if (trace_thread(m, k->look.at[i])->traced)
-			trace_symbols_look(m->symbols, k->look.at[i]);
-	k->look.count = 0;
+	look_at_processes(k, m);
 	for (uint32_t i = 0; i < k->tasks.count; i++)
 		if (k->tasks.at[i].changed)
 			settle_policy(m, &k->tasks.at[i]);
