@@ -50,12 +50,12 @@ enum trace_type {
 	TRACE_EXEC,	  /* `tid`'s process is another program now */
 	TRACE_EXIT,	  /* the thread ends */
 	/* From the preload; see enum trace_record_type. */
-	TRACE_LOCK,    /* a lock waits: mutex `address`, owner `other`, `site`, `kind`; `mine` and
+	TRACE_LOCK,	/* a lock waits: mutex `address`, owner `other`, `site`, `kind`; `mine` and
 			   `its`: of the two by their own policy, or TRACE_URGENCY_UNKNOWN */
-	TRACE_LOCKED,  /* `value` error number, 0: has it */
-	TRACE_WAIT,    /* condvar `address`, mutex `address2` of `kind`, `site`; `mine` */
-	TRACE_WAITED,  /* `value` error number, -1: cancelled */
-	TRACE_RELEASE, /* signal (`value` 0), broadcast (1) of condvar `address`; `site`, `mine` */
+	TRACE_LOCKED,	/* `value` error number, 0: has it */
+	TRACE_WAIT,	/* condvar `address`, mutex `address2` of `kind`, `site`; `mine` */
+	TRACE_WAITED,	/* `value` error number, -1: cancelled */
+	TRACE_RELEASE,	/* signal (`value` 0), broadcast (1) of condvar `address`; `site`, `mine` */
 	TRACE_RELEASED, /* it returns */
 	TRACE_TYPES
 };
