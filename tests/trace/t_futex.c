@@ -179,6 +179,68 @@ static void an_interrupted_call_was_a_wait(void **state)
 	assert_int_equal(mu_only_wait(m)->value, EINTR);
 }
 
+/* ---- glibc's condvar ---- */
+
+/* LOW waits in a group that is to be closed; HIGH's signal sleeps until it has left. */
+static void signal_that_sleeps(struct trace_model *m, uint32_t refs, uint32_t wakes, uint64_t apart)
+{
+	m->from_preload = false;
+	mu_switch_on(m, 1, LOW, 0, 0, false, LOW, LOW_PRIO);
+	mu_switch_on(m, 1, HIGH, 0, 0, false, HIGH, HIGH_PRIO);
+	mu_futex(m, 10, LOW, FUTEX_WAIT_BITSET, A_COND + 0x14 + apart, 0);
+	mu_futex(m, 19, HIGH, FUTEX_WAKE, A_COND + 0x14 + apart, 1);
+	mu_sleep(m, 11, 20, LOW, LOW_PRIO, HIGH);
+	mu_done(m, 21, HIGH, 1);
+	mu_done(m, 30, LOW, 0);
+	mu_futex(m, 40, HIGH, FUTEX_WAIT, A_COND + 0x14, refs);
+	mu_futex(m, 59, LOW, FUTEX_WAKE, A_COND + 0x14, wakes);
+	mu_sleep(m, 41, 60, HIGH, HIGH_PRIO, LOW);
+	mu_done(m, 61, LOW, 1);
+	mu_done(m, 62, HIGH, 0);
+	trace_model_build(m);
+}
+
+static void a_signal_that_sleeps_in_glibcs_condvar_is_known(void **state)
+{
+	struct trace_model *m = *state;
+	const struct trace_wait *w;
+
+	signal_that_sleeps(m, 3, INT32_MAX, 0x18);
+	assert_int_equal(m->waits.count, 2);
+	w = &m->waits.at[0];
+	assert_int_equal(w->how, TRACE_HOW_FUTEX);
+	assert_int_equal(mu_lock_of(m, w)->type, TRACE_CONDVAR);
+	assert_int_equal(mu_lock_of(m, w)->address, A_COND);
+	assert_true(mu_lock_of(m, w)->inferred);
+	assert_int_equal(mu_lock_of(m, w)->waits, 1);
+	assert_int_equal(w->owner, 0);
+	assert_int_equal(m->waits.at[1].lock, w->lock);
+	w = &m->waits.at[1];
+	assert_int_equal(w->how, TRACE_HOW_RELEASE);
+	assert_int_equal(w->asleep, US(22));
+	assert_int_equal(w->owner, LOW);
+	assert_true(w->owner_inferred && !w->inversion);
+}
+
+static void words_that_are_used_otherwise_are_no_condvar(void **state)
+{
+	struct trace_model *m = *state;
+
+	signal_that_sleeps(m, 3, 1, 0x18);
+	for (uint32_t i = 0; i < m->locks.count; i++)
+		assert_int_equal(m->locks.at[i].type, TRACE_WORD);
+	trace_model_free(m);
+	mu_begin(m);
+	signal_that_sleeps(m, 4, INT32_MAX, 0x18);
+	for (uint32_t i = 0; i < m->locks.count; i++)
+		assert_int_equal(m->locks.at[i].type, TRACE_WORD);
+	trace_model_free(m);
+	mu_begin(m);
+	signal_that_sleeps(m, 3, INT32_MAX, 0x1c);
+	for (uint32_t i = 0; i < m->locks.count; i++)
+		assert_int_equal(m->locks.at[i].type, TRACE_WORD);
+}
+
 /* ---- inheritance ---- */
 
 /* LOW is boosted by HIGH, and runs instead of MID. */
@@ -264,6 +326,8 @@ int main(void)
 	    CASE(a_call_that_is_served_at_once_is_no_wait),
 	    CASE(who_sleeps_already_waits),
 	    CASE(an_interrupted_call_was_a_wait),
+	    CASE(a_signal_that_sleeps_in_glibcs_condvar_is_known),
+	    CASE(words_that_are_used_otherwise_are_no_condvar),
 	    CASE(a_boost_is_joined_to_its_wait),
 	    CASE(who_hands_a_pi_lock_over_had_it),
 	    CASE(a_requeued_wait_is_a_condvars),

@@ -107,7 +107,7 @@ struct trace_lock {
 	enum trace_inherits inherits; /* of a mutex */
 	uint32_t kind;		      /* of a mutex, glibc's __kind, if the preload told it */
 	bool has_kind;		      /* it did */
-	bool inferred;		      /* a mutex, it seems: by how its futex was used */
+	bool inferred;		      /* it seems to be what it is: by how its futex was used */
 	char place[TRACE_PLACE_SIZE]; /* "the_lock (prog)"; "": see trace_lock_name() */
 	bool named_by_site;	      /* `place` is the code that made it */
 	uint32_t partner;	      /* of a condvar: index of its mutex, or TRACE_NO_INDEX */

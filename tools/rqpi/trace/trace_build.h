@@ -2,7 +2,7 @@
 /*
  * trace_build.h - what the files have in common that make the model out of events: trace_build.c
  * (all of it, in order), trace_sched.c (who ran when), trace_waits.c (who waited), trace_futex.c
- * (what a futex was used for) and trace_blame.c (why a wait was long).
+ * (what a futex was used for), trace_condvar.c and trace_blame.c (why a wait was long).
  *
  * One pass over the sorted events keeps a state for each thread. What is concluded from the whole
  * trace (is this word a mutex?) waits in `facts` until the pass is done.
@@ -75,6 +75,12 @@ struct trace_usage {
 	uint64_t wakes;
 	uint64_t wakes_of_one;
 	uint64_t came_back; /* wakes by a thread that had waited for it before */
+	/* trace_condvar.c */
+	uint64_t waits_at_0;
+	uint64_t waits_at_odd; /* 3 and above */
+	uint64_t wakes_of_all;
+	uint32_t part_of; /* index of the condvar in which it lies, and 1; 0: none */
+	bool is_release;  /* who waits for it is in a signal or broadcast */
 };
 
 struct trace_builder {
@@ -115,6 +121,10 @@ void trace_futex_seen(struct trace_builder *b, struct trace_state *s, uint32_t p
 void trace_futex_woken(struct trace_builder *b, uint32_t wait, const struct trace_event *e);
 /* All events are read: which words are mutexes, who had them, which waits are inversions. */
 void trace_futex_settle(struct trace_builder *b);
+
+/* trace_condvar.c, called by trace_futex.c: find condvars; give them the waits for their words. */
+void trace_condvar_find(struct trace_builder *b);
+void trace_condvar_claim(const struct trace_builder *b, struct trace_wait *w);
 
 /* trace_blame.c: the model has all but this. */
 void trace_blame(struct trace_model *m);

@@ -34,8 +34,11 @@
  * A signal or broadcast that the preload told of, and that slept: for who woke it by a WAKE of the
  *	word that it slept on.
  *
+ * glibc's condvar, and signals that slept in it: trace_condvar.c.
+ *
  * Any other word: nothing is said but who woke whom; never an inversion.
  */
+#include <limits.h>
 #include <linux/futex.h>
 
 #include "trace_build.h"
@@ -103,6 +106,8 @@ static void wait_seen(struct trace_builder *b, struct trace_state *s, uint32_t p
 	int at;
 
 	u->waits++;
+	u->waits_at_0 += value == 0;
+	u->waits_at_odd += value % 2 == 1 && value >= 3;
 	u->waits_at_2 += value == GLIBC_WAITED_FOR;
 	u->waits_at_musl += value == MUSL_WAITED_FOR;
 	u->waits_at_tid += owner != 0;
@@ -131,6 +136,7 @@ static void wake_seen(struct trace_builder *b, struct trace_state *s, uint32_t p
 	u = usage_of(b, lock);
 	u->wakes++;
 	u->wakes_of_one += plain && e->value == 1;
+	u->wakes_of_all += plain && e->value == INT_MAX;
 	if (has_waited(s, lock, &at)) {
 		u->came_back++;
 		s->recent[at] = TRACE_NO_INDEX;
@@ -270,6 +276,7 @@ static void judge(struct trace_builder *b, struct trace_wait *w, const struct tr
 
 void trace_futex_settle(struct trace_builder *b)
 {
+	trace_condvar_find(b);
 	for (uint32_t i = 0; i < b->usage.count; i++)
 		classify(&b->m->locks.at[i], &b->usage.at[i]);
 	for (uint32_t i = 0; i < b->m->waits.count; i++) {
@@ -279,6 +286,7 @@ void trace_futex_settle(struct trace_builder *b)
 		/* A call that was served at once, or a PI mutex that was free again. */
 		if (w->how == TRACE_HOW_FUTEX && b->switches && !b->m->lost && !f->slept)
 			f->drop = true;
+		trace_condvar_claim(b, w);
 		judge(b, w, f);
 	}
 }

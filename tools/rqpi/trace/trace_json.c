@@ -32,7 +32,7 @@
  *		and so on: waiter, lock, owner, wait_ns; of inversions advice [...]
  *	THREAD	tid, name, policy ("FIFO"), priority (0: none, 100: DEADLINE)
  *	LOCK	name, address ("0x..."), pid, type "mutex", "condvar" or "futex", kind ("normal"
- *		...), inherits, inferred (that it is a mutex was concluded from futex calls)
+ *		...), inherits, inferred (that it is what it is was concluded from futex calls)
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -265,7 +265,8 @@ static struct json_object *new_signals_asleep(const struct trace_model *m)
 
 		add(o, "by", new_thread(m, w->tid));
 		add(o, "condvar", new_lock(m, w->lock));
-		add_bool(o, "broadcast", w->broadcast);
+		add(o, "broadcast",
+		    m->locks.at[w->lock].inferred ? NULL : json_object_new_boolean(w->broadcast));
 		add_site(m, o, w);
 		add_number(o, "since_ns", w->since - m->begin);
 		add_number(o, "call_ns", trace_wait_ns(w));

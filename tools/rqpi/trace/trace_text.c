@@ -234,7 +234,10 @@ static void tell_signals_asleep(struct teller *t)
 		const struct trace_wait *w = &t->m->waits.at[order[i]];
 
 		fprintf(t->out, "%s slept %s in a %s of %s", trace_person(t->m, w->tid, t->who),
-			trace_time(w->asleep, t->time), w->broadcast ? "broadcast" : "signal",
+			trace_time(w->asleep, t->time),
+			t->m->locks.at[w->lock].inferred ? "signal or broadcast"
+			: w->broadcast			 ? "broadcast"
+							 : "signal",
 			name_lock(t, w->lock));
 		tell_site(t, w);
 		fputc('\n', t->out);
@@ -305,6 +308,23 @@ static void tell_mutexes(struct teller *t)
 	free(order);
 }
 
+/* Of one that was inferred, only those that slept were seen. */
+static void tell_releases(struct teller *t, const struct trace_lock *lock,
+			  const struct trace_releases *r)
+{
+	if (!r->signals && !r->broadcasts)
+		return;
+	fputs("    ", t->out);
+	if (!lock->inferred)
+		fprintf(t->out, "signals %" PRIu64 ", broadcasts %" PRIu64 "%s", r->signals,
+			r->broadcasts, r->slept ? "; " : "");
+	if (r->slept)
+		fprintf(t->out, "SLEPT INSIDE %" PRIu64 ", %s in all, longest %s", r->slept,
+			trace_time(r->asleep_ns, t->time),
+			trace_time(r->longest_asleep_ns, t->time2));
+	fputc('\n', t->out);
+}
+
 static void tell_condvars(struct teller *t)
 {
 	const struct trace_model *m = t->m;
@@ -316,20 +336,14 @@ static void tell_condvars(struct teller *t)
 		const struct trace_lock *lock = &m->locks.at[order[i]];
 		const struct trace_releases *r = &releases[order[i]];
 
-		fprintf(t->out, "CONDVAR %s", name_lock(t, order[i]));
+		fprintf(t->out, "CONDVAR %s%s", name_lock(t, order[i]),
+			lock->inferred ? ", it seems" : "");
 		if (lock->partner != TRACE_NO_INDEX)
 			fprintf(t->out, ", with mutex %s", name_lock(t, lock->partner));
 		fputc('\n', t->out);
 		if (lock->waits)
 			tell_longest(t, lock);
-		if (r->signals + r->broadcasts)
-			fprintf(t->out, "    signals %" PRIu64 ", broadcasts %" PRIu64, r->signals,
-				r->broadcasts);
-		if (r->slept)
-			fprintf(t->out, "; SLEPT INSIDE %" PRIu64 ", %s in all, longest %s",
-				r->slept, trace_time(r->asleep_ns, t->time),
-				trace_time(r->longest_asleep_ns, t->time2));
-		fputs(r->signals + r->broadcasts ? "\n" : "", t->out);
+		tell_releases(t, lock, r);
 	}
 	tell_more(t, count, MOST, "condvars");
 	free(order);
