@@ -104,8 +104,8 @@ static void what_was_inferred_only_seems_so(void **state)
 	       "without the preload's probes: the program is static\n"
 	       "    not said therefore: which code waited; who had a lock when a wait began, but "
 	       "by inference; condvars of\n"
-	       "    mutexes that do not inherit; which futexes that are not seen to be mutexes are "
-	       "some\n");
+	       "    mutexes that do not inherit, but where a signal slept; which of the other "
+	       "futexes are mutexes\n");
 }
 
 static void without_the_kernel_nobody_is_blamed(void **state)
@@ -240,6 +240,29 @@ static void a_lock_that_the_preload_does_not_know_is_beyond_it(void **state)
 	free(text);
 }
 
+static void a_signal_that_sleeps_is_told_by_futex_calls_alone(void **state)
+{
+	struct trace_model *m = *state;
+	char *text;
+
+	mu_futex(m, 10, LOW, FUTEX_WAIT_BITSET, A_COND + 0x28, 0);
+	mu_done(m, 20, LOW, 0);
+	mu_futex(m, 30, HIGH, FUTEX_WAIT, A_COND + 0x10, 3);
+	mu_futex(m, 129, LOW, FUTEX_WAKE, A_COND + 0x10, INT32_MAX);
+	mu_wake(m, 130, LOW, HIGH, HIGH_PRIO);
+	mu_done(m, 130, HIGH, 0);
+	trace_model_build(m);
+	text = written(m, trace_write_text);
+	assert_non_null(strstr(text, "\nno inversion at a mutex was seen\n"
+				     "1 signal or broadcast slept inside of the condvar, 100 us\n"
+				     "[101] real-time 40 slept 100 us in a signal or broadcast of "
+				     "0x3000\n"
+				     "    held up, it seems, by [103]"));
+	assert_non_null(strstr(text, "\nCONDVAR 0x3000, it seems\n"));
+	assert_non_null(strstr(text, "\n    SLEPT INSIDE 1, 100 us in all, longest 100 us\n"));
+	free(text);
+}
+
 static void nothing_at_all_is_told(void **state)
 {
 	struct trace_model *m = *state;
@@ -250,18 +273,18 @@ static void nothing_at_all_is_told(void **state)
 	m->pid = 0;
 	trace_model_build(m);
 	free(written(m, trace_write_json));
-	is_told(
-	    m, "rqpi trace: a program, 0 ns, 0 threads; neither kernel events nor the preload's "
-	       "probes\n"
-	       "without kernel events\n"
-	       "    not said therefore: who ran while an owner could not; signals that slept "
-	       "inside of a condvar; locks\n"
-	       "    that are not pthread's\n"
-	       "without the preload's probes\n"
-	       "    not said therefore: which code waited; who had a lock when a wait began, but "
-	       "by inference; condvars of\n"
-	       "    mutexes that do not inherit; which futexes that are not seen to be mutexes are "
-	       "some\n");
+	is_told(m,
+		"rqpi trace: a program, 0 ns, 0 threads; neither kernel events nor the preload's "
+		"probes\n"
+		"without kernel events\n"
+		"    not said therefore: who ran while an owner could not; signals that slept "
+		"inside of a condvar; locks\n"
+		"    that are not pthread's\n"
+		"without the preload's probes\n"
+		"    not said therefore: which code waited; who had a lock when a wait began, but "
+		"by inference; condvars of\n"
+		"    mutexes that do not inherit, but where a signal slept; which of the other "
+		"futexes are mutexes\n");
 }
 
 static void output_that_fails_is_an_error(void **state)
@@ -402,6 +425,40 @@ static void json_says_null_of_what_is_not_known(void **state)
 	json_object_put(o);
 }
 
+static void json_has_signals_that_slept(void **state)
+{
+	struct trace_model *m = *state;
+	struct json_object *o;
+
+	mu_switch_on(m, 1, 1, 0, 0, false, LOW, LOW_PRIO);
+	mu_switch_on(m, 1, 0, 0, 0, false, HIGH, HIGH_PRIO);
+	mu_wait(m, 2, OTHER, A_COND, B_LOCK, 0x20);
+	mu_release(m, 10, HIGH, A_COND, true);
+	mu_futex(m, 11, HIGH, FUTEX_WAIT, A_COND + 16, 3);
+	mu_switch_on(m, 12, 1, LOW, LOW_PRIO, true, MID, MID_PRIO);
+	mu_switch_on(m, 112, 1, MID, MID_PRIO, false, LOW, LOW_PRIO);
+	mu_futex(m, 119, LOW, FUTEX_WAKE, A_COND + 16, 1);
+	mu_wake(m, 120, LOW, HIGH, HIGH_PRIO);
+	mu_done(m, 122, HIGH, 0);
+	mu_end(m, 123, TRACE_RELEASED, HIGH, A_COND, 0);
+	trace_model_build(m);
+	o = json_of(m);
+	assert_int_equal(json_object_array_length(at(o, "inversions")), 0);
+	assert_int_equal(json_object_array_length(at(o, "signals_asleep")), 1);
+	assert_int_equal(number(o, "signals_asleep.0.by.tid"), HIGH);
+	assert_true(yes(o, "signals_asleep.0.broadcast"));
+	assert_string_equal(string(o, "signals_asleep.0.condvar.type"), "condvar");
+	assert_int_equal(number(o, "signals_asleep.0.call_ns"), US(113));
+	assert_int_equal(number(o, "signals_asleep.0.asleep_ns"), US(111));
+	assert_int_equal(number(o, "signals_asleep.0.for_whom.tid"), LOW);
+	assert_int_equal(number(o, "signals_asleep.0.starved_ns"), US(100));
+	assert_int_equal(number(o, "signals_asleep.0.culprits.0.tid"), MID);
+	assert_string_equal(string(o, "signals_asleep.0.advice.0"), "rqpi run -- prog arg");
+	assert_int_equal(number(o, "condvars.0.signals_asleep"), 1);
+	assert_int_equal(number(o, "condvars.0.asleep_ns"), US(111));
+	json_object_put(o);
+}
+
 static void json_has_all_inversions_and_a_hundred_others(void **state)
 {
 	struct trace_model *m = *state;
@@ -501,10 +558,12 @@ int main(void)
 	    CASE(a_chain_a_boost_and_a_signal_are_told),
 	    CASE(twenty_of_many_locks_are_told_the_worst_first),
 	    CASE(a_lock_that_the_preload_does_not_know_is_beyond_it),
+	    CASE(a_signal_that_sleeps_is_told_by_futex_calls_alone),
 	    CASE(nothing_at_all_is_told),
 	    CASE(output_that_fails_is_an_error),
 	    CASE(json_has_the_inversion),
 	    CASE(json_says_null_of_what_is_not_known),
+	    CASE(json_has_signals_that_slept),
 	    CASE(json_has_all_inversions_and_a_hundred_others),
 	    CASE(times_have_three_digits),
 	    CASE(threads_are_told_with_what_is_known),

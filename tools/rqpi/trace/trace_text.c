@@ -193,6 +193,14 @@ static void tell_inversion(struct teller *t, const struct trace_wait *w)
 	tell_advice(t, w);
 }
 
+static bool any_slept(const struct trace_model *m)
+{
+	for (uint32_t i = 0; i < m->waits.count; i++)
+		if (trace_slept_inside(&m->waits.at[i]))
+			return true;
+	return false;
+}
+
 static void tell_inversions(struct teller *t)
 {
 	const struct trace_model *m = t->m;
@@ -209,7 +217,7 @@ static void tell_inversions(struct teller *t)
 		fprintf(t->out, "%" PRIu64 " inversion%s, %s\n", m->inversions,
 			m->inversions == 1 ? "" : "s", trace_time(ns, t->time));
 	else if (m->from_kernel || m->from_preload)
-		fputs("no inversion was seen\n", t->out);
+		fprintf(t->out, "no inversion%s was seen\n", any_slept(m) ? " at a mutex" : "");
 	for (uint32_t i = 0; i < bad && i < MOST; i++)
 		tell_inversion(t, &m->waits.at[m->locks.at[order[i]].worst]);
 	tell_more(t, bad, MOST, "locks with inversions");
@@ -475,8 +483,8 @@ static void tell_missing(struct teller *t)
 		    "without the preload's probes%s%s\n"
 		    "    not said therefore: which code waited; who had a lock when a wait began, "
 		    "but by inference; condvars of\n"
-		    "    mutexes that do not inherit; which futexes that are not seen to be "
-		    "mutexes are some\n",
+		    "    mutexes that do not inherit, but where a signal slept; which of the other "
+		    "futexes are mutexes\n",
 		    m->no_preload ? ": " : "", m->no_preload ? m->no_preload : "");
 }
 
