@@ -2,9 +2,9 @@
 /*
  * probe.h - places where a tracer can look in (USDT, sys/sdt.h): docs/probes.md has all of them.
  *
- * Used by src/user and src/shim, on their slow ways alone. A probe is one `nop` and a note in the
- * ELF file that says where it is and in which registers its arguments are; bpftrace, perf, gdb and
- * SystemTap put a breakpoint there while somebody looks.
+ * Used by src/user and src/shim, on their slow ways alone, and by src/host. A probe is one `nop`
+ * and a note in the ELF file that says where it is and in which registers its arguments are;
+ * bpftrace, perf, gdb and SystemTap put a breakpoint there while somebody looks.
  *
  * RQPI_USDT is defined by src/meson.build where sys/sdt.h is there. Without it a probe is nothing
  * and its arguments are not evaluated: the checker compiles the same sources so, and has no step,

@@ -13,6 +13,7 @@
 #include <sched.h>
 
 #include "src/base/assert.h"
+#include "src/base/probe.h"
 
 RQB_BUILD(sizeof(struct timespec) == sizeof(struct rqpi_timespec),
 	  "the engine takes 64-bit times, and gets them as they are");
@@ -118,10 +119,15 @@ long rqpi_futex(uint32_t *uaddr, int op, uint32_t val, const struct timespec *ti
 {
 	const struct call c = {uaddr, op, val, timeout, uaddr2, val3};
 	struct rqh_host *h = rqh_enter();
+	long ret;
 
 	if (rqb_unlikely(!h))
 		return -ENOMEM;
-	return rqh_has(h, RQPI_HOST_DEFER_SIGNALS) ? call_deferred(h, &c) : call_open(h, &c);
+	/* For a tracer, these are the system call that is not made. */
+	RQB_PROBE4(futex__entry, uaddr, op, val, uaddr2);
+	ret = rqh_has(h, RQPI_HOST_DEFER_SIGNALS) ? call_deferred(h, &c) : call_open(h, &c);
+	RQB_PROBE3(futex__return, uaddr, op, ret);
+	return ret;
 }
 
 /* ---------------------------------------------------------------- cancellation */

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "src/base/probe.h"
 #include "src/host/rawcall.h"
 
 #define RT_PRIORITY_MAX 99
@@ -125,6 +126,7 @@ void rqh_set_prio(void *ctx, struct rqpi_task *task, const struct rqpi_prio *eff
 		if (ret != 0 && ret != -ESRCH && target.policy == SCHED_DEADLINE &&
 		    t->own.policy != SCHED_DEADLINE)
 			ret = apply_fifo_instead(t, &target);
+		RQB_PROBE3(prio__apply, t->tid, eff->prio, ret);
 		if (ret == 0) {
 			t->applied = target;
 			rqb_count(&t->counts.prio_changes);

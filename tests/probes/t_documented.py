@@ -13,17 +13,17 @@ import subprocess
 import sys
 
 
-def of_page(name):
-    """{probe: names of arguments} of the table."""
-    with open(name, encoding="utf-8") as stream:
-        rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \|", stream.read(), re.M)
-    return {probe: [one.strip() for one in arguments.split(",")] for probe, arguments in rows}
+# What comes after this is about the engine.
+ENGINE = re.compile(r"^## Those of the engine$|^\.Ss The engine$", re.M)
 
 
-def of_manual(name):
+def of_page(name, part):
+    """{probe: names of arguments} of a table: part 0, the user half; 1, the engine."""
     with open(name, encoding="utf-8") as stream:
-        rows = re.findall(r"^\.It Cm (\w+) Ar (.*)$", stream.read(), re.M)
-    return {probe: arguments.split() for probe, arguments in rows}
+        parts = ENGINE.split(stream.read())
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*) \||^\.It Cm (\w+) Ar (.*)$", parts[part], re.M)
+    return {probe or item: re.split(r"[, ]+", (arguments or words).strip())
+            for probe, arguments, item, words in rows}
 
 
 def of_library(name):
@@ -45,19 +45,22 @@ def differences(page, places):
 
 
 def main(has_probes, page, manual, *libraries):
+    tables = [of_page(page, 0), of_page(page, 1)]
+    manuals = [of_page(manual, 0), of_page(manual, 1)]
     cases = [("docs/probes.md and rqpi-probes(7) tell the same", None,
-              [f"{one} differs" for one in sorted(of_page(page).keys() | of_manual(manual).keys())
-               if of_page(page).get(one) != of_manual(manual).get(one)])]
-    if len(of_page(page)) < 5:
+              [f"{one} differs" for table, items in zip(tables, manuals)
+               for one in sorted(table.keys() | items.keys()) if table.get(one) != items.get(one)])]
+    if len(tables[0]) < 5 or len(tables[1]) < 2:
         cases[0][2].append(f"{page}: no table of probes")
     for library in libraries:
+        table = tables[bool(re.search("engine|futex", os.path.basename(library)))]
         skip = None
         if has_probes != "yes":
             skip = "built without probes (sys/sdt.h)"
         elif not shutil.which("readelf"):
             skip = "no readelf"
         cases.append((f"the probes of {os.path.basename(library)}", skip,
-                      [] if skip else differences(of_page(page), of_library(library))))
+                      [] if skip else differences(table, of_library(library))))
     print(f"1..{len(cases)}")
     for number, (name, skip, found) in enumerate(cases, 1):
         print(f"{'not ok' if found else 'ok'} {number} - {name}{' # SKIP ' + skip if skip else ''}")
