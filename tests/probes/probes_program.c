@@ -3,9 +3,10 @@
  * probes_program.c - a small program to look into with bpftrace; it says itself what it did.
  *
  * probes_program waits: a known number of locks that wait, waits, signals and broadcasts.
- * probes_program inversion: three SCHED_FIFO threads on one processor. The urgent one waits for a
- * mutex whose owner works, and so inherits and runs, while one in the middle ("idler") does not get
- * to run. Then the same with an owner that sleeps, while one in the middle ("middle") runs.
+ * probes_program inversion: three SCHED_FIFO threads on one processor. The urgent one
+ * ("eager") waits for a mutex whose owner works, and so inherits and runs, while one in the middle
+ * ("idler") does not get to run. Then the same with an owner that sleeps: "high" waits, "middle"
+ * runs.
  *
  * Each mode waits for a line on standard input first. Exit status 77: no right to SCHED_FIFO.
  */
@@ -210,7 +211,7 @@ static void *middle(void *arg)
 static void *high(void *arg)
 {
 	(void)arg;
-	pthread_setname_np(pthread_self(), "high");
+	pthread_setname_np(pthread_self(), owner_sleeps ? "high" : "eager");
 	sem_wait(&owned);
 	sem_post(&middle_may);
 	rqpi_mutex_lock(&the_lock);
