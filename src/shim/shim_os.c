@@ -171,14 +171,16 @@ void *shim_os_map_shared(const char *path, size_t *size, bool *missing)
 
 static long make_file(const char *name, size_t size)
 {
-	long low = syscall(SYS_memfd_create, name, MFD_CLOEXEC | NEVER_TO_RUN);
+	long low = syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING | NEVER_TO_RUN);
 	long high;
 
 	if (low < 0)
-		low = syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+		low = syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (low < 0)
 		return -1;
-	if (syscall(SYS_ftruncate, low, size) != 0) {
+	/* Who maps it need not fear that somebody else cuts it off, which would be a SIGBUS. */
+	if (syscall(SYS_ftruncate, low, size) != 0 ||
+	    syscall(SYS_fcntl, low, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
 		syscall(SYS_close, low);
 		return -1;
 	}

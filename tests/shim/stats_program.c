@@ -156,6 +156,11 @@ static void scene_odd_names(void)
 	contend(&the_lock, "a\"b\\c\nd", 0);
 }
 
+static void scene_no_utf8(void)
+{
+	contend(&the_lock, "\xff\xc3(\x1b[1m", 0);
+}
+
 static void scene_equals(void)
 {
 	contend(&the_lock, "controller", 0);
@@ -498,6 +503,7 @@ static const struct scene {
     {"quick-end", scene_quick_end}, {"quick-end-c99", scene_quick_end_c99},
     {"many", scene_many},	    {"lives", scene_lives},
     {"cancel", scene_cancel},	    {"odd-names", scene_odd_names},
+    {"no-utf8", scene_no_utf8},
     {"late", scene_late},	    {"kinds", scene_kinds},
 };
 

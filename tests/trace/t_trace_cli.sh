@@ -124,6 +124,16 @@ result $? 'its report names the mutex'
 reports 0 '"waits"' 'the report as JSON' --json -- "$program" equals
 python3 -c 'import json; json.load(open("out"))'
 result $? 'it is JSON'
+reports 0 '?[1m' 'a thread whose name is no text' --html t.html -- "$program" no-utf8
+"$rqpi" trace --no-preload --json -o odd.json -- "$program" no-utf8 >out 2>err
+bad=''
+for file in rqpi-trace.json t.html odd.json out; do
+	if ! [ -s "$file" ] || ! iconv -f UTF-8 -t UTF-8 "$file" >text || grep -q $'\033' text; then
+		bad=$file
+	fi
+done
+[ -z "$bad" ]
+result $? 'the outputs are text, though'
 reports 0 'ended with status 7' 'a program that ends with a status of its own' -- sh -c 'exit 7'
 reports 0 'killed by signal 9' 'a program that is killed' -- sh -c 'kill -9 $$'
 timeout 30 "$program" inversion

@@ -41,6 +41,7 @@
 #include <sys/wait.h>
 
 #include "trace_build.h"
+#include "trace_put.h"
 #include "trace_report.h"
 
 enum { MOST_WAITS = 100, MOST_CHAIN = 16 };
@@ -82,7 +83,7 @@ static void add_number(struct json_object *to, const char *key, uint64_t value)
 
 static void add_text(struct json_object *to, const char *key, const char *text)
 {
-	add(to, key, text && *text ? json_object_new_string(text) : NULL);
+	add(to, key, text && *text ? trace_text_object(text) : NULL);
 }
 
 static void add_bool(struct json_object *to, const char *key, bool value)
@@ -202,7 +203,7 @@ static void add_advice(const struct trace_model *m, struct json_object *o,
 	int count = trace_advise(m, w, advice);
 
 	for (int i = 0; i < count; i++)
-		append(all, json_object_new_string(advice[i]));
+		append(all, trace_text_object(advice[i]));
 	add(o, "advice", all);
 }
 
@@ -388,7 +389,7 @@ static struct json_object *new_threads(const struct trace_model *m)
 static struct json_object *new_source(bool there, const char *why)
 {
 	return there ? json_object_new_boolean(true)
-		     : json_object_new_string(why ? why : "it was not asked for");
+		     : trace_text_object(why ? why : "it was not asked for");
 }
 
 static struct json_object *new_status(const struct trace_model *m)

@@ -103,8 +103,16 @@ const struct trace_thread *trace_find_thread(const struct trace_model *m, uint32
 
 void trace_name_thread(struct trace_model *m, uint32_t tid, const char *name)
 {
-	if (*name)
-		snprintf(trace_thread(m, tid)->name, TRACE_NAME_SIZE, "%s", name);
+	char *own;
+
+	if (!*name)
+		return;
+	own = trace_thread(m, tid)->name;
+	snprintf(own, TRACE_NAME_SIZE, "%s", name);
+	/* It may have any bytes, and a report has lines and goes to terminals. */
+	for (; *own; own++)
+		if ((unsigned char)*own < ' ' || *own == 0x7f)
+			*own = '?';
 }
 
 /* ---- locks ---- */

@@ -150,10 +150,13 @@ static bool use(struct trace_preload *p, const char *path, uint32_t pid)
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	bool ok = false;
+	int seals;
 
 	if (fd < 0)
 		return false;
-	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && st.st_size > 0 &&
+	seals = fcntl(fd, F_GET_SEALS);
+	/* Without this seal the process could cut it off under us. */
+	if (seals > 0 && (seals & F_SEAL_SHRINK) && !fstat(fd, &st) && st.st_size > 0 &&
 	    map(p, fd, (size_t)st.st_size)) {
 		ok = fits(p, pid);
 		if (!ok) {
