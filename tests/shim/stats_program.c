@@ -503,8 +503,8 @@ static const struct scene {
     {"quick-end", scene_quick_end}, {"quick-end-c99", scene_quick_end_c99},
     {"many", scene_many},	    {"lives", scene_lives},
     {"cancel", scene_cancel},	    {"odd-names", scene_odd_names},
-    {"no-utf8", scene_no_utf8},
-    {"late", scene_late},	    {"kinds", scene_kinds},
+    {"no-utf8", scene_no_utf8},	    {"late", scene_late},
+    {"kinds", scene_kinds},
 };
 
 int main(int argc, char **argv)

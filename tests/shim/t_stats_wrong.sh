@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Can t_stats.py fail, and tests/trace/t_probes.py? Each line of `plants` puts a mistake into one file of the preload; the case
-# beside it, which passes without (tests preload-stats, trace-probes), must fail with it. The file is compiled anew
-# and linked with the objects of the build. Output: TAP.
+# Can t_stats.py fail, and tests/trace/t_probes.py? Each line of `plants` puts a mistake into one
+# file of the preload; the case beside it, which passes without (tests preload-stats, trace-probes),
+# must fail with it. The file is compiled anew and linked with the objects of the build. Output: TAP.
 # Arguments: source tree, librqpi-preload-mutex.so, librqpi-preload.so, the map; then t_stats.py or
 # t_probes.py, and its arguments.
 set -u
@@ -23,7 +23,8 @@ shim_watch.c|with_inheritance_it_is_a_boost|s/w->inherits = .*/w->inherits = fal
 shim_watch.c|every_kind_answers_as_without|s/[*]err != EBUSY/true/
 shim_stats.c|a_full_table_is_told|s/return \&t->row\[t->rows\];/return \&t->row[0];/'
 
-[ "${1##*/}" = t_probes.py ] && plants='shim_trace.c|an_inversion_is_told_with_names_and_priorities|s/r.other = owner;//
+[ "${1##*/}" = t_probes.py ] &&
+	plants='shim_trace.c|an_inversion_is_told_with_names_and_priorities|s/r.other = owner;//
 shim_trace.c|threads_are_told_once|s/!is_told(tid) ||/true ||/
 shim_trace.c|a_full_file_counts_what_it_lost|s/rqb_add(&f->lost, 1);//
 shim_trace.c|a_child_makes_a_file_of_its_own|s/^\t\tleave_parents();//

@@ -93,8 +93,9 @@ says 2 "process $$ was not started with rqpi run --traceable" 'a process without
 TMPDIR=$place/nowhere says 2 "preload: $place/nowhere/rqpi-trace-" 'a TMPDIR that there is not' \
 	--no-kernel -- true
 
-if [ "$(id -u)" = 0 ] && setpriv --reuid=65534 --clear-groups "$rqpi" --version >/dev/null 2>&1; then
-	setpriv --reuid=65534 --clear-groups "$rqpi" trace -o /dev/null -p $$ >out 2>err
+nobody() { setpriv --reuid=65534 --clear-groups "$@"; }
+if [ "$(id -u)" = 0 ] && nobody "$rqpi" --version >/dev/null 2>&1; then
+	nobody "$rqpi" trace -o /dev/null -p $$ >out 2>err
 	[ $? = 2 ] && grep -q -- "-p=$$: this process belongs to another user (root)" err
 	result $? "another user's process"
 else
@@ -169,7 +170,8 @@ await() # await COMMAND...: until it is true, ten seconds at most
 ended_by()
 {
 	rm -f up
-	timeout -s KILL 30 "$rqpi" trace --no-kernel -- sh -c 'echo $$ >up; exec sleep 20' >out 2>err &
+	timeout -s KILL 30 "$rqpi" trace --no-kernel -- \
+		sh -c 'echo $$ >up; exec sleep 20' >out 2>err &
 	local outer=$! inner
 	await test -s up
 	inner=$(pgrep -P "$outer")
