@@ -3,7 +3,8 @@
 #
 # Can t_stats.py fail, and tests/trace/t_probes.py? Each line of `plants` puts a mistake into one
 # file of the preload; the case beside it, which passes without (tests preload-stats, trace-probes),
-# must fail with it. The file is compiled anew and linked with the objects of the build. Output: TAP.
+# must fail with it. The file is compiled anew and linked with the objects of the build.
+# Output: TAP.
 # Arguments: source tree, librqpi-preload-mutex.so, librqpi-preload.so, the map; then t_stats.py or
 # t_probes.py, and its arguments.
 set -u

@@ -232,6 +232,13 @@ def nothing_is_changed():
           "20 40 10\n")
 
 
+def every_kind_answers_as_without():
+    bare = subprocess.run([PROGRAM, "kinds"], env={**os.environ, "LD_PRELOAD": ""},
+                          timeout=SECONDS, check=True, text=True, stdout=subprocess.PIPE).stdout
+    assert bare.count("init 0") > 20, bare
+    equal("what the kinds answer", run(Trace(), "kinds").stdout, bare)
+
+
 def a_forked_child_goes_on_in_the_file():
     trace = play("fork")
     equal("attached", trace.header()["attached"], 2)
@@ -405,7 +412,8 @@ CASES = [
     an_inversion_is_told_with_names_and_priorities, waits_and_wakes_are_told_one_by_one,
     an_order_of_time_is_told, threads_are_told_once, a_name_of_any_bytes_is_told,
     a_cancelled_wait_is_told, a_lock_on_the_heap_is_named_by_its_maker, nothing_is_changed,
-    a_forked_child_goes_on_in_the_file, a_program_that_another_becomes_goes_on,
+    every_kind_answers_as_without, a_forked_child_goes_on_in_the_file,
+    a_program_that_another_becomes_goes_on,
     a_quick_end_tells_the_places, a_child_of_vfork_tells_nothing,
     a_killed_process_leaves_what_was, a_sandboxed_process_survives, a_full_file_counts_what_it_lost,
     a_trace_that_is_not_on_has_nothing, a_file_that_is_none_of_ours_is_left_alone,

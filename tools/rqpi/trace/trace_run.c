@@ -140,9 +140,9 @@ static int start_child(struct traced *t, const char *preload)
 }
 
 /*
- * It has become the program and has not run yet. What its variables are called is seen now, since it
- * may be over before we get to look again. Nobody else can hold it while we do (a debugger, strace),
- * and signals would have to go through us; so we let go at once.
+ * It has become the program and has not run yet. What its variables are called is seen now, since
+ * it may be over before we get to look again. Nobody else can hold it while we do (a debugger,
+ * strace), and signals would have to go through us; so we let go at once.
  */
 static void look_at_program(struct traced *t)
 {
