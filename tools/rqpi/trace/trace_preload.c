@@ -278,11 +278,12 @@ bool trace_preload_drain(struct trace_preload *p, struct trace_model *m)
 	uint32_t count = filled(p);
 	uint64_t ns = now();
 
-	for (; p->seen < count && rqb_load_acq(&p->file->slot[p->seen].type); p->seen++) {
-		uint32_t pid = p->file->slot[p->seen].pid;
+	for (; p->seen < count; p->seen++) {
+		const struct trace_record *r = &p->file->slot[p->seen];
 
-		if (!is_known(p, pid))
-			trace_append(&p->processes)->pid = pid;
+		/* One that is not complete yet may never be. */
+		if (rqb_load_acq(&r->type) && !is_known(p, r->pid))
+			trace_append(&p->processes)->pid = r->pid;
 	}
 	for (uint32_t i = 0; m->symbols && i < p->processes.count; i++) {
 		struct process *one = &p->processes.at[i];
