@@ -28,7 +28,7 @@ shim_stats.c|a_full_table_is_told|s/return \&t->row\[t->rows\];/return \&t->row[
 	plants='shim_trace.c|an_inversion_is_told_with_names_and_priorities|s/r.other = owner;//
 shim_trace.c|threads_are_told_once|s/!is_told(tid) ||/true ||/
 shim_trace.c|a_full_file_counts_what_it_lost|s/rqb_add(&f->lost, 1);//
-shim_trace.c|a_child_makes_a_file_of_its_own|s/^\t\tleave_parents();//
+shim_trace.c|a_child_makes_a_file_of_its_own|s/shim_os_close_shared(&own);//
 shim_trace.c|a_forked_child_goes_on_in_the_file|s/^\tpid = shim_os_pid();/\tif (!pid) &/
 shim_trace.c|it_is_turned_on_from_outside|s/ \&\& rqb_load(&t->session) == shim_trace_session()//
 shim_watch.c|a_trace_that_is_not_on_has_nothing|s/shim_trace_session()/shim_trace/
