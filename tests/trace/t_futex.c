@@ -116,6 +116,31 @@ static void a_robust_mutex_says_who_has_it(void **state)
 	assert_true(mu_only_wait(m)->inversion);
 }
 
+/* As trace_kernel_owner.c does it, of a wait that does not end. */
+static void an_owner_that_memory_tells_is_not_inferred(void **state)
+{
+	struct trace_model *m = *state;
+	struct trace_lock *lock = trace_lock(m, PROCESS, A_LOCK);
+
+	lock->type = TRACE_MUTEX;
+	lock->inherits = TRACE_INHERITS_NO;
+	mu_futex(m, 10, HIGH, FUTEX_WAIT, A_LOCK, 2);
+	m->events.at[0].other = LOW;
+	mu_sleep(m, 11, 90, HIGH, HIGH_PRIO, OTHER);
+	mu_futex(m, 11, HIGH, FUTEX_LOCK_PI, B_LOCK, 0);
+	m->events.at[m->events.count - 1].other = LOW;
+	trace_thread(m, LOW)->urgency = LOW_PRIO;
+	trace_model_build(m);
+	assert_int_equal(m->waits.count, 2);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(m->waits.at[i].owner, LOW);
+		assert_int_equal(m->waits.at[i].owner_urgency, LOW_PRIO);
+		assert_false(m->waits.at[i].owner_inferred);
+		assert_true(m->waits.at[i].open);
+	}
+	assert_true(m->waits.at[0].inversion && m->waits.at[1].boosted);
+}
+
 static void a_number_that_is_no_thread_is_no_owner(void **state)
 {
 	struct trace_model *m = *state;
@@ -321,6 +346,7 @@ int main(void)
 	    CASE(a_counter_is_no_mutex),
 	    CASE(musls_normal_mutex_is_known),
 	    CASE(a_robust_mutex_says_who_has_it),
+	    CASE(an_owner_that_memory_tells_is_not_inferred),
 	    CASE(a_number_that_is_no_thread_is_no_owner),
 	    CASE(a_time_that_runs_out_has_no_owner),
 	    CASE(a_call_that_is_served_at_once_is_no_wait),

@@ -105,8 +105,8 @@ struct trace_lock {
 	uint64_t address;
 	enum trace_lock_type type;
 	enum trace_inherits inherits; /* of a mutex */
-	uint32_t kind;		      /* of a mutex, glibc's __kind, if the preload told it */
-	bool has_kind;		      /* it did */
+	uint32_t kind;		      /* of a mutex, glibc's __kind, if a source told it */
+	bool has_kind;		      /* one did */
 	bool inferred;		      /* it seems to be what it is: by how its futex was used */
 	char place[TRACE_PLACE_SIZE]; /* "the_lock (prog)"; "": see trace_lock_name() */
 	bool named_by_site;	      /* `place` is the code that made it */

@@ -103,7 +103,7 @@ static void meet(struct trace_model *m, uint32_t tid, uint64_t ns)
 static bool has_other(const struct trace_event *e)
 {
 	return e->type == TRACE_SWITCH || e->type == TRACE_WAKING || e->type == TRACE_SETPRIO ||
-	       e->type == TRACE_FORK || e->type == TRACE_LOCK;
+	       e->type == TRACE_FORK || e->type == TRACE_LOCK || e->type == TRACE_FUTEX;
 }
 
 /* Only the program's own threads are watched at their futex calls, and have the preload. */

@@ -89,8 +89,10 @@ void kernel_owner_look(struct trace_model *m, uint32_t event)
 	lock = trace_lock(m, e->pid, e->address);
 	lock->type = TRACE_MUTEX;
 	lock->inherits = pi ? TRACE_INHERITS_YES : TRACE_INHERITS_NO;
-	if (!pi || (kind & KIND_INHERIT && (uint32_t)mutex.__data.__owner == owner))
+	if (!pi || (kind & KIND_INHERIT && (uint32_t)mutex.__data.__owner == owner)) {
 		lock->kind = kind;
+		lock->has_kind = true;
+	}
 }
 
 #else
