@@ -18,6 +18,7 @@ import time
 RQPI, PROGRAM = sys.argv[1:3]
 SECONDS = 60
 NEEDS_FIFO = 77
+TRIES = 3
 HOG_MS = 20
 FILE = os.path.basename(PROGRAM)
 LOCK = f"the_lock ({FILE})"
@@ -45,19 +46,23 @@ def need(told, sources):
     for source, other in (("kernel", PRELOAD), ("preload", KERNEL)):
         if sources != other and told["sources"][source] is not True:
             raise Skip(f"{source}: {told['sources'][source]}")
-    assert told["lost"] == 0, told["lost"]
 
 
 def trace(sources, scene, found=False):
     """The report on inversion_program SCENE."""
-    done = finished([RQPI, "trace", *sources, "--json", "-o", os.devnull, "--", PROGRAM, scene,
-                     str(HOG_MS)])
-    if not done.stdout and "nothing to trace it with" in done.stderr:
-        raise Skip(" ".join(done.stderr.split("\n")[1:3]).strip())
-    assert done.returncode in (0, 1), f"status {done.returncode}: {done.stderr}"
-    told = json.loads(done.stdout)
-    need(told, sources)
-    assert told["status"] == 0, told["status"]
+    for _ in range(TRIES):
+        done = finished([RQPI, "trace", *sources, "--json", "-o", os.devnull, "--", PROGRAM, scene,
+                         str(HOG_MS)])
+        if not done.stdout and "nothing to trace it with" in done.stderr:
+            raise Skip(" ".join(done.stderr.split("\n")[1:3]).strip())
+        assert done.returncode in (0, 1), f"status {done.returncode}: {done.stderr}"
+        told = json.loads(done.stdout)
+        need(told, sources)
+        if not told["lost"]:
+            break
+        print(f"# {told['lost']} events were lost: others keep this machine busy", flush=True)
+    assert told["lost"] == 0, told["lost"]
+    equal("the program's status", told["status"], 0)
     equal("exit status", done.returncode, int(found))
     return told
 
