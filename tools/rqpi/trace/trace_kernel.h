@@ -6,8 +6,9 @@
  * where there is libtracefs.
  *
  * Two instances of the kernel's tracing, with buffers of their own, so that nobody else's tracing
- * is touched. `calls` sees the futex calls of the traced program, by the kernel's filter of TIDs,
- * which follows forks. `sched` sees everybody: who ran instead of the program is what it is about.
+ * is touched. `calls` sees the futex calls of the traced program, and who wakes it, by the kernel's
+ * filter of TIDs, which follows forks. `sched` sees everybody: who ran instead of the program is
+ * what it is about.
  */
 #ifndef RQPI_TRACE_KERNEL_H
 #define RQPI_TRACE_KERNEL_H

@@ -141,9 +141,10 @@ bool kernel_events_learn(struct trace_kernel *k, char why[KERNEL_WHY])
 bool kernel_events_enable(struct trace_kernel *k, char why[KERNEL_WHY])
 {
 	for (int i = 0; i < KERNEL_KINDS; i++) {
-		bool call = !strcmp(kinds[i].system, "syscalls");
+		/* The kernel's filter lets pass who is woken of ours, whoever does it. */
+		bool ours = !strcmp(kinds[i].system, "syscalls") || i == KERNEL_WAKING;
 
-		if (k->event[i].id >= 0 && tracefs_event_enable(call ? k->calls.fs : k->sched.fs,
+		if (k->event[i].id >= 0 && tracefs_event_enable(ours ? k->calls.fs : k->sched.fs,
 								kinds[i].system, kinds[i].name))
 			return refuse(why, "the kernel does not turn on %s:%s: %s", kinds[i].system,
 				      kinds[i].name, strerror(errno));
