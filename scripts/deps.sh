@@ -130,9 +130,11 @@ look() { # look SET: collect what SET lacks
 		need_command make make
 		need_command dpkg-source dpkg-dev
 		;;
-	performance) # the pictures of docs/performance.md, and musl beside the others
+	performance) # pictures in docs/performance.md and docs/trace.md, and musl beside the others
 		look build
 		need_command python3 python3
+		need_command chromium chromium
+		need_command pngquant pngquant
 		need_command gnuplot gnuplot-nox
 		need_command musl-gcc musl-tools
 		;;

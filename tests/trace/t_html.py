@@ -21,7 +21,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 90
 OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
            "--disable-background-networking", "--disable-component-update", "--disable-sync",
-           "--hide-scrollbars", "--virtual-time-budget=5000", "--window-size=1280,1400"]
+           "--hide-scrollbars", "--virtual-time-budget=10000", "--window-size=1280,1400"]
 
 # --dump-dom makes no frames, for which the page waits before it draws.
 FRAMES = "<script>window.requestAnimationFrame = act => setTimeout(act, 1);</script></head>"
@@ -60,6 +60,11 @@ HANDS = LOOK + r"""
 			      arrows: Number(root.dataset.arrows),
 			      details: document.getElementById("details").textContent};
 	};
+	/* The address changes some time after a click, by the browser's own clock. */
+	const until = async done => {
+		for (let i = 0; i < 50 && !done(); i++)
+			await wait();
+	};
 	const key = name => plot.dispatchEvent(new KeyboardEvent("keydown",
 		{key: name, bubbles: true, cancelable: true}));
 	const at = (ns, id) => {
@@ -73,6 +78,7 @@ HANDS = LOOK + r"""
 	plot.setPointerCapture = () => {};
 	await note("start");
 	document.querySelector("#inversions a").click();
+	await until(() => document.querySelector("#inversions li.here"));
 	await note("clicked");
 	seen.here = document.querySelectorAll("#inversions li.here").length;
 	seen.red = redLines();
@@ -103,6 +109,7 @@ HANDS = LOOK + r"""
 	key("Enter");
 	await note("entered");
 	document.dispatchEvent(new KeyboardEvent("keydown", {key: "i", bubbles: true}));
+	await until(() => document.getElementById("details").textContent.includes("Inversion 1"));
 	await note("next");
 	document.getElementById("of-lock").value = "2";
 	document.getElementById("of-lock").dispatchEvent(new Event("change"));

@@ -62,7 +62,7 @@ function urgencyWords(urgency) {
 		urgency >= 100 ? "deadline" : "priority " + urgency;
 }
 
-const nobody = tid => ({tid, pid: 0, name: "[" + tid + "]", label: "[" + tid + "]", urgency: -1, told: false});
+const nobody = tid => ({tid, pid: 0, name: "[" + tid + "]", label: "[" + tid + "]", urgency: -1, told: false, traced: false});
 const thread = tid => threads.get(tid) || nobody(tid);
 /* Without its number, where there is only one of that name. */
 const namesakes = new Map();
@@ -255,8 +255,9 @@ slices.forEach((s, i) => {
 });
 
 function threadOrder() {
+	/* First those of the program. */
 	return data.threads.filter(t => t.told).sort((a, b) =>
-		a.pid - b.pid || b.urgency - a.urgency || a.tid - b.tid);
+		b.traced - a.traced || a.pid - b.pid || b.urgency - a.urgency || a.tid - b.tid);
 }
 
 function sliceLane(list, kind) {
@@ -276,8 +277,7 @@ function sliceLane(list, kind) {
 
 function makeRows() {
 	const told = threadOrder();
-	const pids = new Set(told.map(t => t.pid));
-	const process = pid => pids.size > 1 ? ", process " + pid : "";
+	const process = pid => pid === data.pid ? "" : ", process " + pid;
 
 	told.forEach((t, i) => colors.set(t.tid, palette[i % palette.length]));
 	if (byLock.size)
@@ -1023,7 +1023,7 @@ function showHead() {
 
 	document.title = "rqpi trace: " + data.command;
 	$("command").textContent = data.command;
-	$("facts").textContent = [time(data.duration), plural(threadOrder().length, "thread"),
+	$("facts").textContent = [time(data.duration), plural(data.threads.filter(t => t.traced).length, "thread"),
 		plural(byLock.size, "lock") + " with waits", plural(waits.length, "wait"),
 		"events of " + (from.join(" and ") || "nobody")].join(" \u00b7 ") + status;
 	const notes = [];
@@ -1074,7 +1074,8 @@ function showLegend() {
 
 	if (inversions.length)
 		entry("", "inversion", "inversion: waits for one that is less urgent, and nothing is inherited");
-	if (waits.some(w => w.how !== WAIT && w.how !== RELEASE && locks[w.lock].type !== "word"))
+	if (waits.some(w => !(w.flags & (INVERSION | BOOSTED)) && w.how !== WAIT && w.how !== RELEASE &&
+		       locks[w.lock].type !== "word"))
 		entry("", "waits", "waits");
 	if (waits.some(w => w.flags & BOOSTED))
 		entry("", "inherits", "waits, and the owner inherits");

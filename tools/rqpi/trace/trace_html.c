@@ -79,6 +79,7 @@ static void put_threads(FILE *out, const struct trace_model *m)
 		trace_put_text(o, "name", trace_thread_name(m, t->tid, text));
 		trace_put_text(o, "label", trace_person(m, t->tid, text));
 		trace_put_number(o, "urgency", t->urgency);
+		trace_put_bool(o, "traced", t->traced);
 		trace_put_bool(o, "told", trace_marks_have(&marks, t->tid)); /* has a row */
 		put_item(out, o, i == 0);
 	}
