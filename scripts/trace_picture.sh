@@ -7,7 +7,8 @@
 # Exit status: 0 made, 1 the trace or the picture is not what it should be, 2 cannot.
 set -u
 
-if [ $# -ne 1 ] || ! [ -x "$1/tools/rqpi/rqpi" ] || ! [ -x "$1/tests/trace/inversion_program" ]; then
+if [ $# -ne 1 ] || ! [ -x "$1/tools/rqpi/rqpi" ] ||
+	! [ -x "$1/tests/trace/inversion_program" ]; then
 	echo "usage: trace_picture.sh BUILD, where rqpi and inversion_program are built" >&2
 	exit 2
 fi

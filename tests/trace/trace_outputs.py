@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: MIT
 """What docs/trace.md shows of `rqpi trace` on inversion_program, for scripts/doc_output.py.
 
-$RQPI_TOOL is the command, $INVERSION_PROGRAM the program. So that runs can be compared, threads get
-the same numbers each time, and CPUs; times are rounded to 5 ms, or below that to 1 ms, and what took
+$RQPI_TOOL is the command, $INVERSION_PROGRAM the program. So that runs can be compared, threads and
+CPUs get the same numbers each time; times are rounded to 5 ms, or below that to 1 ms, and what took
 less than half of one is left out, as are futexes of which nothing is known. A run that something
-else disturbed, longer than its work, is made again. Exit status 77: no SCHED_FIFO here, no events of
-the kernel or no preload.
+else disturbed, longer than its work, is made again. Exit status 77: no SCHED_FIFO here, no events
+of the kernel or no preload.
 """
 
 import os
@@ -65,6 +65,9 @@ def renumber(text):
 
 
 def main(scenes):
+    for name in ("RQPI_TOOL", "INVERSION_PROGRAM"):
+        if name not in os.environ:
+            sys.exit(f"trace_outputs: {name} is not set")
     folder, program = os.path.split(os.environ["INVERSION_PROGRAM"])
     tool = os.path.abspath(os.environ["RQPI_TOOL"])
     for scene in scenes:
@@ -84,7 +87,8 @@ def main(scenes):
             if not line.startswith(" "):
                 whole = not re.match(r"FUTEX|BOOSTS|and ", line) or "boosted LOW[" in line
             # A thread of somebody else's, and what LOW did when the test let it go.
-            if whole and not (line.startswith("   ") and is_short(line)) and " itself, " not in line:
+            detail = line.startswith("   ") and is_short(line) or " itself, " in line
+            if whole and not detail:
                 print(plain(line))
         print()
 
