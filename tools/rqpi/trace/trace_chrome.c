@@ -184,7 +184,24 @@ static void put_chain(const struct chrome *c, struct json_object *args, const st
 	}
 }
 
+/* What every slice of a wait says; the rest is where the number leads, among the locks. */
 void trace_chrome_wait_args(const struct chrome *c, struct json_object *args, uint32_t index)
+{
+	const struct trace_wait *w = &c->m->waits.at[index];
+	char text[TRACE_PERSON_SIZE];
+
+	trace_put_number(args, "wait", index);
+	if (w->owner) {
+		const char *key = !w->owner_inferred			       ? "owner"
+				  : c->m->locks.at[w->lock].type == TRACE_WORD ? "woken_by"
+									       : "owner_it_seems";
+
+		trace_put_text(args, key, trace_person(c->m, w->owner, text));
+	}
+	trace_put_text(args, "result", result_words(w));
+}
+
+static void put_wait_args(const struct chrome *c, struct json_object *args, uint32_t index)
 {
 	static const char *const how[] = {"lock", "condition variable", "release", "futex"};
 	static const char *const inherits[] = {"no", "yes", "unknown"};
@@ -192,7 +209,7 @@ void trace_chrome_wait_args(const struct chrome *c, struct json_object *args, ui
 	const struct trace_lock *lock = &c->m->locks.at[w->lock];
 	char text[TRACE_PLACE_SIZE];
 
-	trace_put_number(args, "wait", index);
+	trace_chrome_wait_args(c, args, index);
 	trace_put_text(args, "how", how[w->how]);
 	trace_put_text(args, "lock", trace_lock_name(lock, text));
 	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)lock->address);
@@ -201,14 +218,6 @@ void trace_chrome_wait_args(const struct chrome *c, struct json_object *args, ui
 	trace_put_text(args, "waiter", trace_person(c->m, w->tid, text));
 	if (w->site)
 		trace_put_text(args, "code", trace_site_name(c->m, lock->pid, w->site, text));
-	if (w->owner) {
-		const char *key = !w->owner_inferred	     ? "owner"
-				  : lock->type == TRACE_WORD ? "woken_by"
-							     : "owner_it_seems";
-
-		trace_put_text(args, key, trace_person(c->m, w->owner, text));
-	}
-	trace_put_text(args, "result", result_words(w));
 	trace_put_bool(args, "inversion", w->inversion);
 	trace_put_bool(args, "owner_was_boosted", w->boosted);
 	if (w->how == TRACE_HOW_RELEASE)
@@ -290,7 +299,7 @@ static void write_lock_wait(struct chrome *c, const struct track *lane, uint32_t
 		trace_put_text(o, "cname", "good");
 	else if (w->asleep)
 		trace_put_text(o, "cname", "bad");
-	trace_chrome_wait_args(c, trace_chrome_args(o), index);
+	put_wait_args(c, trace_chrome_args(o), index);
 	trace_chrome_write(c, o);
 	if (!w->inversion)
 		return;
@@ -300,7 +309,7 @@ static void write_lock_wait(struct chrome *c, const struct track *lane, uint32_t
 	trace_put_text(o, "s", "p"); /* over all the locks of the process */
 	trace_put_text(o, "cname", "terrible");
 	trace_put_us(o, "ts", trace_since_begin(c->m, w->since));
-	trace_chrome_wait_args(c, trace_chrome_args(o), index);
+	trace_put_number(trace_chrome_args(o), "wait", index);
 	trace_chrome_write(c, o);
 }
 
