@@ -117,6 +117,8 @@ class Rules:
             for begin, end, event in sorted(slices, key=lambda s: s[0]):
                 while open_until and open_until[-1] <= begin:
                     open_until.pop()
+                if open_until and event.get("cat") == "wait":
+                    self.breaks("a wait in another one, as if it were a part of it", event)
                 if open_until and end > open_until[-1]:
                     self.breaks("a slice ends after the one that it is in", event)
                 else:

@@ -37,6 +37,12 @@ def overlap(trace):
     assert one["tid"] == two["tid"]
 
 
+def same_lane(trace):
+    """Two that wait at once, as if one were a part of the other."""
+    one, two = slices(trace, "wait")[:2]
+    two["tid"], two["ts"], two["dur"] = one["tid"], one["ts"], one["dur"]
+
+
 def later_end(trace):
     """A nanosecond is enough."""
     inner = [e for e in slices(trace, "thread") if e["name"].startswith("runs")][1]
@@ -95,6 +101,7 @@ def same_thread_twice(trace):
 # What is wrong, and what the refusal has to name.
 WRONG = [
     ("slices half over one another", overlap, "ends after the one"),
+    ("two waits in one lane", same_lane, "as if it were a part"),
     ("a slice longer than the one around it", later_end, "ends after the one"),
     ("an arrow without an end", lose("f"), "not one s and then one f"),
     ("an arrow without a begin", lose("s"), "not one s and then one f"),
