@@ -58,9 +58,9 @@ def group_of(test):
     """Which part of the matrix a test of the build counts for; None: it does not depend on the
     kernel, or is too long."""
     suites = {name.split(":")[-1] for name in test["suite"]}
-    if suites & {"deep", "wrong", "check", "cli", "examples", "conform"}:
+    if suites & {"deep", "wrong", "check", "cli", "examples", "conform", "probes", "trace", "once"}:
         return None
-    if test["name"] in ("cxx-compile",) or test["name"].startswith(("stress", "engine_stress")):
+    if test["name"].startswith(("stress", "engine_stress")):
         return None
     if "host" in suites or {"user", "engine"} <= suites:
         return "engine"

@@ -120,12 +120,8 @@ class System:
                 os.symlink("busybox", os.path.join(self.root, "bin", name))
 
     def add(self, path):
-        """One file, and what it is linked with; of a folder, all that is in it."""
+        """One file, and what it is linked with."""
         path = os.path.abspath(path)
-        if os.path.isdir(path):
-            for name in os.listdir(path):
-                self.add(os.path.join(path, name))
-            return
         to = self.root + path
         if os.path.lexists(to):
             return
