@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BEGIN 7000000000123u
-#define US    1000u
-#define MS    1000000u
+#define BEGIN UINT64_C(7000000000123)
+#define US    UINT64_C(1000)
+#define MS    UINT64_C(1000000)
 
 static struct trace_model *new_model(const char *command, uint64_t length)
 {
@@ -312,7 +312,7 @@ static struct trace_model *big(void)
 		locks[i] = add_lock(m, text, TRACE_MUTEX, (enum trace_inherits)(i % 2));
 	}
 	for (uint32_t i = 0; i < 5000; i++) {
-		uint64_t since = i * (uint64_t)(2 * MS) + i % 7 * 10 * US;
+		uint64_t since = i * 2 * MS + i % 7 * 10 * US;
 		uint32_t waiter = 4110 + i % 16, owner = 4110 + (i + 5) % 16;
 		struct trace_wait *w = add_wait(m, locks[i % 8], waiter, owner, since,
 						since + 1 * MS + i % 11 * 400 * US);
