@@ -25,9 +25,6 @@
 
 #include "../cmd.h"
 
-/* Of the child to its parent, instead of an errno: ptrace(2) is not for it. */
-#define CANNOT_BE_HELD (-1)
-
 #define TICK_MS	 20
 #define EARLY_MS 1 /* until the preload has come: a short program's files are to be seen, too */
 #define EARLY_NS 200000000u
@@ -81,16 +78,11 @@ static void set_or_die(const char *name, const char *value)
 	exit(RQPI_EXIT_CANNOT);
 }
 
-static void tell_parent(int failed, int error)
-{
-	while (write(failed, &error, sizeof(error)) < 0 && errno == EINTR)
-		;
-}
-
 /* In the child. */
 static _Noreturn void become(const struct traced *t, const char *preload, int go[2], int failed[2])
 {
 	char byte = 0;
+	int error;
 
 	close(go[1]);
 	close(failed[0]);
@@ -106,11 +98,10 @@ static _Noreturn void become(const struct traced *t, const char *preload, int go
 	while (read(go[0], &byte, 1) < 0 && errno == EINTR)
 		;
 	if (byte == 1) {
-		/* It stops when it has become the program, for look_at_program(). */
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL))
-			tell_parent(failed[1], CANNOT_BE_HELD);
 		execvp(t->run->command[0], (char *const *)t->run->command);
-		tell_parent(failed[1], errno);
+		error = errno;
+		while (write(failed[1], &error, sizeof(error)) < 0 && errno == EINTR)
+			;
 	}
 	_exit(RQPI_EXIT_CANNOT);
 }
@@ -140,9 +131,10 @@ static int start_child(struct traced *t, const char *preload)
 }
 
 /*
- * It has become the program and has not run yet. What its variables are called is seen now, since
- * it may be over before we get to look again. Nobody else can hold it while we do (a debugger,
- * strace), and signals would have to go through us; so we let go at once.
+ * Wait until it has become the program, and stands before its first instruction: what its variables
+ * are called is seen now, since it may be over before we get to look again. Nobody else can hold it
+ * while we do (a debugger, strace), and its signals go through us; so we let go at once. It may also
+ * end instead.
  */
 static void look_at_program(struct traced *t)
 {
@@ -150,9 +142,10 @@ static void look_at_program(struct traced *t)
 	int status = 0;
 
 	while (waitpid(t->child, &status, 0) == t->child && WIFSTOPPED(status)) {
-		int signal = WSTOPSIG(status);
+		int event = status >> 16; /* 0: a signal comes */
+		int signal = event ? 0 : WSTOPSIG(status);
 
-		if (signal == SIGTRAP) {
+		if (event == PTRACE_EVENT_EXEC) {
 			trace_symbols_look(m->symbols, (uint32_t)t->child);
 			ptrace(PTRACE_DETACH, t->child, NULL, NULL);
 			return;
@@ -164,28 +157,31 @@ static void look_at_program(struct traced *t)
 	t->child = 0;
 }
 
+/* To stop when it becomes the program. Not everybody may do that: then it just runs. */
+static bool hold(const struct traced *t)
+{
+	return !ptrace(PTRACE_SEIZE, t->child, NULL, (void *)(intptr_t)PTRACE_O_TRACEEXEC);
+}
+
 /* @run false: it goes without having run. */
 static int let_go(struct traced *t, bool run)
 {
+	bool held = run && hold(t);
 	char byte = 1;
 	int error = 0;
-	bool held = true;
 
 	if (run && write(t->go, &byte, 1) < 0)
 		run = false;
 	close(t->go);
-	while (read(t->failed, &error, sizeof(error)) == (ssize_t)sizeof(error) &&
-	       error == CANNOT_BE_HELD) {
-		held = false;
+	if (held)
+		look_at_program(t);
+	if (read(t->failed, &error, sizeof(error)) != (ssize_t)sizeof(error))
 		error = 0;
-	}
 	close(t->failed);
-	if (run && !error) {
-		if (held)
-			look_at_program(t);
+	if (run && !error)
 		return 0;
-	}
-	waitpid(t->child, NULL, 0);
+	if (t->child)
+		waitpid(t->child, NULL, 0);
 	t->child = 0;
 	if (error)
 		fprintf(stderr, "rqpi trace: cannot run %s: %s\n", t->run->command[0],
