@@ -186,7 +186,7 @@ static void a_chain_a_boost_and_a_signal_are_told(void **state)
 	    "    a (p) is an errorcheck mutex and does not inherit priority\n"
 	    "    what to do: pthread_mutexattr_setprotocol(PTHREAD_PRIO_INHERIT), rqpi_mutex_t, "
 	    "or rqpi run --force-pi -- p\n"
-	    "1 signal or broadcast slept inside of the condvar, 1.00 ms\n"
+	    "1 signal or broadcast slept inside of the condvar, 1.00 ms; inversions 0\n"
 	    "[101] real-time 40 slept 1.00 ms in a signal of ready (p), in 0x5200\n"
 	    "    glibc's condvar has a lock inside, and before 2.41 waits for released threads; "
 	    "neither inherits\n    priority (bug 11588)\n"
@@ -253,11 +253,12 @@ static void a_signal_that_sleeps_is_told_by_futex_calls_alone(void **state)
 	mu_done(m, 130, HIGH, 0);
 	trace_model_build(m);
 	text = written(m, trace_write_text);
-	assert_non_null(strstr(text, "\nno inversion at a mutex was seen\n"
-				     "1 signal or broadcast slept inside of the condvar, 100 us\n"
-				     "[101] real-time 40 slept 100 us in a signal or broadcast of "
-				     "0x3000\n"
-				     "    held up, it seems, by [103]"));
+	assert_non_null(
+	    strstr(text, "\nno inversion at a mutex was seen\n"
+			 "1 signal or broadcast slept inside of the condvar, 100 us; inversions 0\n"
+			 "[101] real-time 40 slept 100 us in a signal or broadcast of "
+			 "0x3000\n"
+			 "    held up, it seems, by [103]"));
 	assert_non_null(strstr(text, "\nCONDVAR 0x3000, it seems\n"));
 	assert_non_null(strstr(text, "\n    SLEPT INSIDE 1, 100 us in all, longest 100 us\n"));
 	free(text);
@@ -445,6 +446,7 @@ static void json_has_signals_that_slept(void **state)
 	o = json_of(m);
 	assert_int_equal(json_object_array_length(at(o, "inversions")), 0);
 	assert_int_equal(json_object_array_length(at(o, "signals_asleep")), 1);
+	assert_int_equal(number(o, "signals_held_up"), 1);
 	assert_int_equal(number(o, "signals_asleep.0.by.tid"), HIGH);
 	assert_true(yes(o, "signals_asleep.0.broadcast"));
 	assert_string_equal(string(o, "signals_asleep.0.condvar.type"), "condvar");

@@ -263,7 +263,7 @@ static int trace_it(struct trace_run *r, bool json, struct target targets[2])
 		err = (json ? trace_write_json(&m, stdout) : trace_write_text(&m, stdout)) || err;
 		err = fflush(stdout) || err;
 		if (!err)
-			status = m.inversions ? RQPI_EXIT_FINDING : RQPI_EXIT_DONE;
+			status = m.inversions || m.held_up ? RQPI_EXIT_FINDING : RQPI_EXIT_DONE;
 	}
 	trace_run_finish(r);
 	trace_symbols_free(m.symbols);
@@ -329,7 +329,8 @@ int cmd_trace(int argc, char **argv)
 			       "[OPTION...] [--] CMD [ARG...]\n"
 			       "       rqpi trace [OPTION...] -p PID\n\n"
 			       "Says who waited how long for which lock, and why.\n"
-			       "Exit status: 0 no inversion, 1 inversions found, 2 cannot.\n");
+			       "Exit status: 0 no inversion, 1 inversions found, at a mutex or "
+			       "inside of a condvar,\n2 cannot.\n");
 	err = poptGetNextOpt(context);
 	if (err < -1)
 		fprintf(stderr, "rqpi trace: %s: %s\n", poptBadOption(context, 0),

@@ -230,6 +230,7 @@ struct trace_model {
 	TRACE_ARRAY(struct trace_slice) slices; /* by thread, then by `since` */
 	TRACE_ARRAY(struct trace_boost) boosts;
 	uint64_t inversions; /* sum over the locks */
+	uint64_t held_up;    /* signals that slept in the condvar for one who is less urgent */
 };
 
 /*

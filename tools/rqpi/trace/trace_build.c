@@ -172,14 +172,23 @@ static void keep_longer(const struct trace_model *m, uint32_t *kept, uint32_t wa
 		*kept = wait;
 }
 
+/* The inversion of bug 11588: no lock that the program knows of, and nothing is inherited. */
+static bool is_held_up(const struct trace_wait *w)
+{
+	return w->asleep && w->owner && w->owner_urgency != TRACE_URGENCY_UNKNOWN &&
+	       w->urgency > w->owner_urgency;
+}
+
 static void add_up(struct trace_model *m)
 {
 	for (uint32_t i = 0; i < m->waits.count; i++) {
 		const struct trace_wait *w = &m->waits.at[i];
 		struct trace_lock *lock = &m->locks.at[w->lock];
 
-		if (w->how == TRACE_HOW_RELEASE)
+		if (w->how == TRACE_HOW_RELEASE) {
+			m->held_up += is_held_up(w);
 			continue;
+		}
 		lock->waits++;
 		lock->wait_ns += length(w);
 		keep_longer(m, &lock->longest, i);

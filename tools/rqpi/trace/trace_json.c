@@ -15,6 +15,7 @@
  *			THREAD, condvar LOCK, broadcast, site, since_ns, call_ns, asleep_ns;
  *			for_whom THREAD and inferred, or null, and what that did, as in a WAIT:
  *			owner_ran_ns, starved_ns, owner_slept_ns, culprits; advice [...]
+ *	signals_held_up	how many of all that slept did so for one who is less urgent
  *	locks		mutexes, and futexes of which no more is known, that anybody waited for:
  *			LOCK and waits, wait_ns, longest_ns, inversions, inversion_ns, worst_ns,
  *			boosts
@@ -418,6 +419,7 @@ int trace_write_json(const struct trace_model *m, FILE *out)
 	add(o, "inversions", new_waits(m, trace_is_inversion, UINT32_MAX));
 	add(o, "waits", new_waits(m, trace_is_other, MOST_WAITS));
 	add(o, "signals_asleep", new_signals_asleep(m));
+	add_number(o, "signals_held_up", m->held_up);
 	append_locks(m, locks, TRACE_MUTEX);
 	append_locks(m, locks, TRACE_WORD);
 	add(o, "locks", locks);

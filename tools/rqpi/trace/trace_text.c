@@ -235,9 +235,11 @@ static void tell_signals_asleep(struct teller *t)
 	for (uint32_t i = 0; i < count; i++)
 		ns += t->m->waits.at[order[i]].asleep;
 	if (count)
-		fprintf(
-		    t->out, "%" PRIu32 " signal%s or broadcast%s slept inside of the condvar, %s\n",
-		    count, count == 1 ? "" : "s", count == 1 ? "" : "s", trace_time(ns, t->time));
+		fprintf(t->out,
+			"%" PRIu32 " signal%s or broadcast%s slept inside of the condvar, %s; "
+			"inversions %" PRIu64 "\n",
+			count, count == 1 ? "" : "s", count == 1 ? "" : "s",
+			trace_time(ns, t->time), t->m->held_up);
 	for (uint32_t i = 0; i < count && i < MOST; i++) {
 		const struct trace_wait *w = &t->m->waits.at[order[i]];
 
