@@ -167,22 +167,29 @@ static bool hold(const struct traced *t)
 static int let_go(struct traced *t, bool run)
 {
 	bool held = run && hold(t);
+	bool gone = false;
+	void (*before)(int);
 	char byte = 1;
 	int error = 0;
 
-	if (run && write(t->go, &byte, 1) < 0)
-		run = false;
+	/* A signal may have ended it already, and must not end us by SIGPIPE. */
+	before = signal(SIGPIPE, SIG_IGN);
+	if (run)
+		gone = write(t->go, &byte, 1) < 0;
+	signal(SIGPIPE, before);
 	close(t->go);
 	if (held)
 		look_at_program(t);
 	if (read(t->failed, &error, sizeof(error)) != (ssize_t)sizeof(error))
 		error = 0;
 	close(t->failed);
-	if (run && !error)
+	if (run && !error && !gone)
 		return 0;
 	if (t->child)
 		waitpid(t->child, NULL, 0);
 	t->child = 0;
+	if (gone)
+		fprintf(stderr, "rqpi trace: %s was ended before it began\n", t->run->command[0]);
 	if (error)
 		fprintf(stderr, "rqpi trace: cannot run %s: %s\n", t->run->command[0],
 			strerror(error));
