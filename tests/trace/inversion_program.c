@@ -57,6 +57,7 @@ static int posted; /* under the_lock */
 /* For HOG's process, too. */
 static struct {
 	sem_t go;
+	int ready;
 	int burning;
 } * shared;
 
@@ -153,10 +154,11 @@ static void await_asleep(const struct thread *t)
 	must(ETIMEDOUT, "a thread does not go to sleep");
 }
 
-static void await_value(const int *value, int least)
+static void await_value(const int *value, int least, const char *what)
 {
-	for (int i = 0; i < 5000 && __atomic_load_n(value, __ATOMIC_ACQUIRE) < least; i++)
+	for (int i = 0; i < 25000 && __atomic_load_n(value, __ATOMIC_ACQUIRE) < least; i++)
 		sleep_us(200);
+	must(__atomic_load_n(value, __ATOMIC_ACQUIRE) < least ? ETIMEDOUT : 0, what);
 }
 
 static void start(struct thread *t, const char *name, int priority, void (*body)(struct thread *))
@@ -347,7 +349,7 @@ static void scene_cond(void)
 	go(&low_thread);
 	await_asleep(&low_thread);
 	go(&hog_thread);
-	await_value(&shared->burning, 1);
+	await_value(&shared->burning, 1, "HOG does not run");
 	go(&high_thread); /* posts, and sleeps again */
 	await_asleep(&high_thread);
 	go(&worker);
@@ -379,6 +381,7 @@ static void start_hog_process(void)
 	if (sched_setscheduler(0, SCHED_FIFO, &param))
 		_exit(77);
 	pthread_setname_np(pthread_self(), "HOG");
+	__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
 	while (sem_wait(&shared->go))
 		;
 	burn(hog_ms * 1000);
@@ -389,6 +392,7 @@ static void scene_process(void)
 {
 	struct thread low_thread, high_thread;
 
+	await_value(&shared->ready, 1, "HOG's process does not run");
 	start(&low_thread, "LOW", LOW, hold);
 	start(&high_thread, "HIGH", HIGH, want);
 	go(&low_thread);
