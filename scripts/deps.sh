@@ -196,7 +196,8 @@ say_elsewhere() {
 	                   libcmocka-devel libseccomp-devel gcc-c++ libasan libubsan libtsan patch
 	                   python3 clang clang-tools-extra binutils ShellCheck codespell mandoc
 	                   libabigail perf stress-ng chromium qemu-system-x86 busybox cpio
-	  Arch:            meson ninja pkgconf gcc popt json-c libelf zlib libtracefs cmocka libseccomp patch
+	  Arch:            meson ninja pkgconf gcc popt json-c libelf zlib libtracefs cmocka
+	                   libseccomp patch
 	                   python clang
 	                   binutils shellcheck codespell mandoc perf stress-ng chromium
 	                   qemu-system-x86 busybox cpio

@@ -3,8 +3,8 @@
 """A picture of what a program prints on a terminal, with its colours.
 
 terminal_svg.py [--check] [--status N] FILE.svg PROGRAM [ARG...]: runs PROGRAM on a terminal of its
-own and writes FILE.svg; PROGRAM must end with status N (0). --check writes nothing: FILE.svg must be
-that very picture. Lines are cut off at 110 columns.
+own and writes FILE.svg; PROGRAM must end with status N (0). --check writes nothing: FILE.svg must
+be that very picture. Lines are cut off at 110 columns.
 
 Exit status: 0 done or the same, 1 another status or another picture, 2 cannot; 77 if PROGRAM ends
 with 77: it cannot run here.

@@ -34,7 +34,8 @@ if [ "$status" -ne 1 ] || ! grep -q "kernel events and the preload's probes" "$d
 	exit 1
 fi
 HOME=$dir timeout 60 chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \
-	--disable-background-networking --disable-component-update --disable-sync --hide-scrollbars \
+	--disable-background-networking --disable-component-update --disable-sync \
+	--hide-scrollbars \
 	--user-data-dir="$dir/profile" --virtual-time-budget=5000 --window-size=1080,988 \
 	--screenshot="$dir/page.png" "file://$dir/page.html#inversion-1" 2>/dev/null
 [ -s "$dir/page.png" ] || {

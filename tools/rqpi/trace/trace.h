@@ -8,9 +8,10 @@
  *	trace_preload.c	-'  names     trace_blame.c  |	trace_chrome.c	timeline for Perfetto
  *	(trace_record.h)			   '-	trace_html.c	timeline, self-contained
  *
- * The sources append events in any order, tell names, and know nothing of locks. trace_model_build()
- * sorts them and makes of them what a reader of the report thinks in: threads, locks, waits, who ran
- * when, who was boosted. The outputs read the finished model and change nothing.
+ * The sources append events in any order, tell names, and know nothing of locks.
+ * trace_model_build() sorts them and makes of them what a reader of the report thinks in: threads,
+ * locks, waits, who ran when, who was boosted. The outputs read the finished model and change
+ * nothing.
  *
  * Everything is in this process and nothing here is concurrent, so there are no locks. Times are
  * nanoseconds of CLOCK_MONOTONIC (of the machine's boot); the outputs subtract trace_model.begin.
@@ -152,7 +153,7 @@ struct trace_wait {
 	uint32_t owner;	   /* TID; 0: not known. Of a release that slept: for whom */
 	int owner_urgency; /* its own */
 	bool
-	    owner_inferred; /* nobody said who holds it: it is who woke the waiter, or was boosted */
+	    owner_inferred; /* nobody said so: it is who woke the waiter, or was boosted */
 	/*
 	 * The waiter is more urgent than the owner, and the lock does not inherit. Known without
 	 * the kernel's events; with them `starved` says how much of the wait it was that made.
@@ -305,10 +306,10 @@ void trace_kernel_drain(struct trace_kernel *k, struct trace_model *m);
 void trace_kernel_stop(struct trace_kernel *k, struct trace_model *m);
 
 /*
- * trace_preload.c. make() makes the file for @slots records, whose path is at @path (PATH_MAX bytes)
- * and goes into RQPI_TRACE; attach() finds that of a process which was started with `rqpi run
- * --traceable`. NULL: @why says why not. take() moves the records over once the program has ended or
- * is to be left alone, and close() removes the file if make() made it.
+ * trace_preload.c. make() makes the file for @slots records, whose path is at @path (PATH_MAX
+ * bytes) and goes into RQPI_TRACE; attach() finds that of a process which was started with `rqpi
+ * run --traceable`. NULL: @why says why not. take() moves the records over once the program has
+ * ended or is to be left alone, and close() removes the file if make() made it.
  */
 struct trace_preload;
 struct trace_preload *trace_preload_make(uint32_t slots, char *path, char why[256]);
@@ -324,9 +325,9 @@ void trace_preload_take(struct trace_preload *p, struct trace_model *m);
 void trace_preload_close(struct trace_preload *p);
 
 /*
- * trace_symbol.c: what addresses are called, from /proc/PID/maps and the symbols of the files there.
- * look() reads the maps of @pid again, as long as it is there; name() works later as well. Returns
- * false if the address was in no file that is known (heap, stack).
+ * trace_symbol.c: what addresses are called, from /proc/PID/maps and the symbols of the files
+ * there. look() reads the maps of @pid again, as long as it is there; name() works later as well.
+ * Returns false if the address was in no file that is known (heap, stack).
  */
 struct trace_symbols;
 struct trace_symbols *trace_symbols_new(void);

@@ -93,7 +93,7 @@ struct json_object *trace_chrome_slice(const struct chrome *c, const struct trac
 
 /* ---- what is said of a wait ---- */
 
-/* What its owner does with it, as far as that is known. Of a word that is no lock, nobody has it. */
+/* What its owner does with it, as far as that is known. A word that is no lock has none. */
 static const char *has_words(const struct chrome *c, const struct trace_wait *w)
 {
 	if (!w->owner_inferred)

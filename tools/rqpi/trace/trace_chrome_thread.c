@@ -356,7 +356,7 @@ void trace_chrome_cpus(struct chrome *c)
 
 /* ---- boosts ---- */
 
-/* Where the arrow comes from: the wait's slice, or what the thread just did. False: from nowhere. */
+/* Where the arrow comes from: the wait's slice, or what the thread just did. False: nowhere. */
 static bool find_start(const struct chrome *c, const struct trace_boost *b,
 		       const struct span *spans, uint32_t count, struct track *track, uint64_t *ns)
 {

@@ -138,7 +138,7 @@ void kernel_tasks_free(struct trace_kernel *k);
 
 /* trace_kernel_owner.c */
 
-/* Event @event is a futex call that has not ended: who has the lock? Its `other`, if that is seen. */
+/* Event @event is a futex call that has not ended: who has the lock? `other`, if that is seen. */
 void kernel_owner_look(struct trace_model *m, uint32_t event);
 
 #endif /* RQPI_TRACE_KERNEL_H */

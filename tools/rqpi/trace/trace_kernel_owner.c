@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_kernel_owner.c - who has the mutex that a thread sleeps for, by what stands in the program's
- * memory. Called by trace_kernel_tasks.c for those who sleep at a drain.
+ * trace_kernel_owner.c - who has the mutex that a thread sleeps for, by what stands in the
+ * program's memory. Called by trace_kernel_tasks.c for those who sleep at a drain.
  *
- * No event says who owns a mutex. For a wait that ends it can be concluded from who woke the waiter;
- * for one that does not, and that is what one attaches to a program for, there is nothing else.
+ * No event says who owns a mutex. For a wait that ends it can be concluded from who woke the
+ * waiter; for one that does not, and that is what one attaches to a program for, there is nothing
+ * else.
  *
- * A PI mutex has its owner's ID in its word: the kernel wants it so. Any other one is believed to be
- * glibc's if all of it fits: its word is 2, its owner is a thread of the same process, it has users,
- * and no bit of its kind is one that such a mutex does not have. And the waiter must still sleep at
- * it when that has been read.
+ * A PI mutex has its owner's ID in its word: the kernel wants it so. Any other one is believed to
+ * be glibc's if all of it fits: its word is 2, its owner is a thread of the same process, it has
+ * users, and no bit of its kind is one that such a mutex does not have. And the waiter must still
+ * sleep at it when that has been read.
  */
 #define _GNU_SOURCE
 #include <linux/futex.h>

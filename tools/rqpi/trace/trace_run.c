@@ -133,8 +133,8 @@ static int start_child(struct traced *t, const char *preload)
 /*
  * Wait until it has become the program, and stands before its first instruction: what its variables
  * are called is seen now, since it may be over before we get to look again. Nobody else can hold it
- * while we do (a debugger, strace), and its signals go through us; so we let go at once. It may also
- * end instead.
+ * while we do (a debugger, strace), and its signals go through us; so we let go at once. It may
+ * also end instead.
  */
 static void look_at_program(struct traced *t)
 {
