@@ -147,13 +147,12 @@ struct trace_wait {
 	bool open;	/* it had not ended when the trace did, or began before it */
 	uint64_t since;
 	uint64_t until;
-	int value;	   /* error number; -1: cancelled */
-	int urgency;	   /* of the waiter, its own */
-	uint64_t site;	   /* code that waits; 0: not known */
-	uint32_t owner;	   /* TID; 0: not known. Of a release that slept: for whom */
-	int owner_urgency; /* its own */
-	bool
-	    owner_inferred; /* nobody said so: it is who woke the waiter, or was boosted */
+	int value;	     /* error number; -1: cancelled */
+	int urgency;	     /* of the waiter, its own */
+	uint64_t site;	     /* code that waits; 0: not known */
+	uint32_t owner;	     /* TID; 0: not known. Of a release that slept: for whom */
+	int owner_urgency;   /* its own */
+	bool owner_inferred; /* nobody said so: it is who woke the waiter, or was boosted */
 	/*
 	 * The waiter is more urgent than the owner, and the lock does not inherit. Known without
 	 * the kernel's events; with them `starved` says how much of the wait it was that made.

@@ -9,9 +9,8 @@
  * whatever priority these are: a part of its bug 11588. What that looks like:
  *
  *	__g_signals	all waits find 0
- *	__g_refs	all waits find an odd number of at least 3 (twice the threads, and 1 for
- *			"wake
- *			me"), all wakes are of everybody
+ *	__g_refs	all waits find an odd number of at least 3 (twice the threads, and 1
+ *			for "wake me"), all wakes are of everybody
  *
  * Two words at that distance which are used so, are taken for a condvar. Wrong for a semaphore (it
  * is waited for at 0, too) that lies behind a counter with just these habits. Not recognised as
