@@ -349,7 +349,7 @@ static int child_locks_and_exits(uint32_t *word)
 	if (rqt_lock_pi_shared(word) != 0)
 		return 1;
 	store(word + 1, 1);
-	while (load(word) == (uint32_t)gettid())
+	while (!load(word + 2))
 		usleep(300);
 	return 0;
 }
@@ -373,6 +373,7 @@ static void owner_process_dies(int (*body)(uint32_t *word), int sig)
 		usleep(300);
 	rqt_start(&waiter, 0);
 	rqt_wait_blocked(&waiter);
+	store(word + 2, 1);
 	if (sig)
 		kill(pid, sig);
 	rqt_reap(pid, RQT_SOON_MS);
