@@ -14,13 +14,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from tap import Skip, equal, run_cases
+
 RQPI, PROGRAM, WRONG = sys.argv[1:4]
 SECONDS = 40
 NEEDS_FIFO = 77
-
-
-class Skip(Exception):
-    pass
 
 
 def run(options, scene, expect=0, environment=None):
@@ -46,10 +45,6 @@ def lock(told, symbol, kind="mutex"):
     found = [one for one in told["locks"] if one["symbol"] == symbol and one["kind"] == kind]
     assert len(found) == 1, f"{len(found)} locks {symbol}: {told['locks']}"
     return found[0]
-
-
-def equal(what, there, wanted):
-    assert there == wanted, f"{what} is {there}, not {wanted}"
 
 
 def check_totals(told, **wanted):
@@ -246,26 +241,5 @@ CASES = [
 ]
 
 
-def main():
-    failed = 0
-    only = os.environ.get("RQT_CASE")
-    cases = [case for case in CASES if only in (None, case.__name__)]
-    assert cases, f"RQT_CASE={only}: there is no such case"
-    print(f"1..{len(cases)}")
-    for number, case in enumerate(cases, 1):
-        try:
-            case()
-            print(f"ok {number} - {case.__name__}")
-        except Skip as why:
-            print(f"ok {number} - {case.__name__} # SKIP {why}")
-        except Exception as why:  # whatever it is, the other cases are run
-            failed += 1
-            print(f"not ok {number} - {case.__name__}")
-            for line in f"{type(why).__name__}: {why}".split("\n"):
-                print("# " + line)
-        sys.stdout.flush()
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(CASES))

@@ -15,6 +15,9 @@ import tempfile
 
 import chrome_rules
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from tap import Tap
+
 SCENES = ("inversion", "crowd", "names", "preload", "empty", "big")
 SECONDS = 120
 
@@ -137,19 +140,6 @@ NO_TRACE = [
     ("a name twice", b'{"traceEvents":[{"ts":1,"ts":2}]}'),
     ("an array alone", b"[]"),
 ]
-
-
-class Tap:
-    def __init__(self):
-        self.number = self.bad = 0
-
-    def ok(self, passed, what, *notes):
-        self.number += 1
-        print(f"{'ok' if passed else 'not ok'} {self.number} - {what}")
-        if not passed:
-            self.bad += 1
-            for note in notes:
-                print(f"# {note}")
 
 
 def main(made):

@@ -17,6 +17,9 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from tap import Tap
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 SECONDS = 90
 OPTIONS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -160,19 +163,6 @@ class Browser:
 
     def open(self, path, fragment=""):
         return Page(self.run("--dump-dom", f"file://{path}{fragment}"))
-
-
-class Tap:
-    def __init__(self):
-        self.number = self.bad = 0
-
-    def ok(self, passed, what, *notes):
-        self.number += 1
-        print(f"{'ok' if passed else 'not ok'} {self.number} - {what}")
-        if not passed:
-            self.bad += 1
-            for note in notes:
-                print(f"# {str(note)[:600]}")
 
 
 def make(made, folder, scene):

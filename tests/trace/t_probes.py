@@ -16,6 +16,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from tap import Skip, equal, run_cases
+
 PRELOAD, PROGRAM = sys.argv[1:3]
 if "RQPI_PRELOAD" in os.environ:
     PRELOAD = os.path.join(os.path.dirname(os.environ["RQPI_PRELOAD"]), os.path.basename(PRELOAD))
@@ -34,14 +37,6 @@ ETIMEDOUT = 110
 Record = collections.namedtuple("Record", """type pid tid other ns address partner site policy
 priority its_policy its_priority value kind name""")
 assert (HEADER.size, RECORD.size) == (64, 192)
-
-
-class Skip(Exception):
-    pass
-
-
-def equal(what, there, wanted):
-    assert there == wanted, f"{what} is {there}, not {wanted}"
 
 
 class Trace:
@@ -422,26 +417,5 @@ CASES = [
 ]
 
 
-def main():
-    failed = 0
-    only = os.environ.get("RQT_CASE")
-    cases = [case for case in CASES if only in (None, case.__name__)]
-    assert cases, f"RQT_CASE={only}: there is no such case"
-    print(f"1..{len(cases)}")
-    for number, case in enumerate(cases, 1):
-        try:
-            case()
-            print(f"ok {number} - {case.__name__}")
-        except Skip as why:
-            print(f"ok {number} - {case.__name__} # SKIP {why}")
-        except Exception as why:  # whatever it is, the other cases are run
-            failed += 1
-            print(f"not ok {number} - {case.__name__}")
-            for line in f"{type(why).__name__}: {why}".split("\n"):
-                print("# " + line)
-        sys.stdout.flush()
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(CASES))

@@ -15,6 +15,9 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "support"))
+from tap import Skip, equal, run_cases
+
 RQPI, PROGRAM = sys.argv[1:3]
 SECONDS = 60
 NEEDS_FIFO = 77
@@ -26,10 +29,6 @@ LOCK = f"the_lock ({FILE})"
 KERNEL = ["--no-preload"]
 PRELOAD = ["--no-kernel"]
 BOTH = []
-
-
-class Skip(Exception):
-    pass
 
 
 def finished(command, code=None, **more):
@@ -65,10 +64,6 @@ def trace(sources, scene, found=False):
     equal("the program's status", told["status"], 0)
     equal("exit status", done.returncode, int(found))
     return told
-
-
-def equal(what, there, wanted):
-    assert there == wanted, f"{what} is {there}, not {wanted}"
 
 
 def person(thread):
@@ -376,26 +371,5 @@ CASES = [
 ]
 
 
-def main():
-    failed = 0
-    name = os.environ.get("RQT_CASE")
-    cases = [case for case in CASES if name in (None, case.__name__)]
-    assert cases, f"RQT_CASE={name}: there is no such case"
-    print(f"1..{len(cases)}")
-    for number, case in enumerate(cases, 1):
-        try:
-            case()
-            print(f"ok {number} - {case.__name__}")
-        except Skip as why:
-            print(f"ok {number} - {case.__name__} # SKIP {why}")
-        except Exception as why:  # whatever it is, the other cases are run
-            failed += 1
-            print(f"not ok {number} - {case.__name__}")
-            for line in f"{type(why).__name__}: {why}".split("\n"):
-                print("# " + line)
-        sys.stdout.flush()
-    return 1 if failed else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_cases(CASES))

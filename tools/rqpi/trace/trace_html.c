@@ -27,24 +27,6 @@ enum {
 	FLAG_BLAMED = 32,
 };
 
-static struct json_object *new_object(void)
-{
-	struct json_object *o = json_object_new_object();
-
-	if (!o)
-		trace_no_memory();
-	return o;
-}
-
-static struct json_object *new_array(void)
-{
-	struct json_object *o = json_object_new_array();
-
-	if (!o)
-		trace_no_memory();
-	return o;
-}
-
 static void add(struct json_object *array, struct json_object *value)
 {
 	if (!value || json_object_array_add(array, value))
@@ -72,7 +54,7 @@ static void put_threads(FILE *out, const struct trace_model *m)
 	fputs(",\n\"threads\":[", out);
 	for (uint32_t i = 0; i < m->threads.count; i++) {
 		const struct trace_thread *t = &m->threads.at[i];
-		struct json_object *o = new_object();
+		struct json_object *o = trace_new_object();
 
 		trace_put_number(o, "tid", t->tid);
 		trace_put_number(o, "pid", t->pid);
@@ -96,7 +78,7 @@ static void put_locks(FILE *out, const struct trace_model *m)
 	fputs(",\n\"locks\":[", out);
 	for (uint32_t i = 0; i < m->locks.count; i++) {
 		const struct trace_lock *l = &m->locks.at[i];
-		struct json_object *o = new_object();
+		struct json_object *o = trace_new_object();
 
 		trace_put_text(o, "name", trace_lock_name(l, text));
 		trace_put_number(o, "pid", l->pid);
@@ -120,7 +102,7 @@ static int flags_of(const struct trace_wait *w)
  */
 static struct json_object *new_wait(const struct trace_model *m, const struct trace_wait *w)
 {
-	struct json_object *o = new_array(), *culprits = new_array();
+	struct json_object *o = trace_new_array(), *culprits = trace_new_array();
 	uint64_t since = trace_since_begin(m, w->since), until = trace_since_begin(m, w->until);
 	char site[TRACE_PLACE_SIZE] = "";
 
@@ -141,7 +123,7 @@ static struct json_object *new_wait(const struct trace_model *m, const struct tr
 	add(o, trace_text_object(site));
 	for (uint32_t i = 0; i < w->culprits && i < TRACE_CULPRITS; i++) {
 		const struct trace_culprit *guilty = &w->culprit[i];
-		struct json_object *c = new_array();
+		struct json_object *c = trace_new_array();
 
 		add_number(c, guilty->tid);
 		add_number(c, guilty->cpu);
@@ -157,7 +139,7 @@ static struct json_object *new_wait(const struct trace_model *m, const struct tr
 /* [tid, cpu or -1: could run, urgency, since, length] */
 static struct json_object *new_slice(const struct trace_model *m, const struct trace_slice *s)
 {
-	struct json_object *o = new_array();
+	struct json_object *o = trace_new_array();
 	uint64_t since = trace_since_begin(m, s->since), until = trace_since_begin(m, s->until);
 
 	add_number(o, s->tid);
@@ -171,7 +153,7 @@ static struct json_object *new_slice(const struct trace_model *m, const struct t
 /* [when, by, whom, from, to, wait or -1] */
 static struct json_object *new_boost(const struct trace_model *m, const struct trace_boost *b)
 {
-	struct json_object *o = new_array();
+	struct json_object *o = trace_new_array();
 
 	add_number(o, (int64_t)trace_since_begin(m, b->ns));
 	add_number(o, b->by);
@@ -185,7 +167,7 @@ static struct json_object *new_boost(const struct trace_model *m, const struct t
 /* Error numbers in words, of those that there are. */
 static void put_errors(struct json_object *head, const struct trace_model *m)
 {
-	struct json_object *errors = new_object();
+	struct json_object *errors = trace_new_object();
 	char key[16];
 
 	for (uint32_t i = 0; i < m->waits.count; i++) {
@@ -204,7 +186,7 @@ static void put_errors(struct json_object *head, const struct trace_model *m)
 
 static void put_head(FILE *out, const struct trace_model *m)
 {
-	struct json_object *o = new_object();
+	struct json_object *o = trace_new_object();
 
 	trace_put_text(o, "command", m->command ? m->command : "");
 	trace_put_number(o, "pid", m->pid);

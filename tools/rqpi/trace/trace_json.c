@@ -59,24 +59,6 @@ static void append(struct json_object *to, struct json_object *value)
 		trace_no_memory();
 }
 
-static struct json_object *new_object(void)
-{
-	struct json_object *o = json_object_new_object();
-
-	if (!o)
-		trace_no_memory();
-	return o;
-}
-
-static struct json_object *new_array(void)
-{
-	struct json_object *o = json_object_new_array();
-
-	if (!o)
-		trace_no_memory();
-	return o;
-}
-
 static void add_number(struct json_object *to, const char *key, uint64_t value)
 {
 	add(to, key, json_object_new_int64((int64_t)value));
@@ -102,7 +84,7 @@ static void add_urgency(struct json_object *to, const char *key, int urgency)
 static struct json_object *new_thread(const struct trace_model *m, uint32_t tid)
 {
 	const struct trace_thread *t = trace_find_thread(m, tid);
-	struct json_object *o = new_object();
+	struct json_object *o = trace_new_object();
 
 	add_number(o, "tid", tid);
 	add_text(o, "name", t ? t->name : NULL);
@@ -116,7 +98,7 @@ static struct json_object *new_lock(const struct trace_model *m, uint32_t index)
 	static const char *const types[] = {
 	    [TRACE_MUTEX] = "mutex", [TRACE_CONDVAR] = "condvar", [TRACE_WORD] = "futex"};
 	const struct trace_lock *lock = &m->locks.at[index];
-	struct json_object *o = new_object();
+	struct json_object *o = trace_new_object();
 	char text[TRACE_PLACE_SIZE];
 	char address[24];
 
@@ -146,7 +128,7 @@ static void add_site(const struct trace_model *m, struct json_object *o, const s
 
 static struct json_object *new_culprits(const struct trace_model *m, const struct trace_wait *w)
 {
-	struct json_object *all = new_array();
+	struct json_object *all = trace_new_array();
 
 	for (uint32_t i = 0; i < w->culprits; i++) {
 		struct json_object *o = new_thread(m, w->culprit[i].tid);
@@ -181,10 +163,10 @@ static struct json_object *new_owner(const struct trace_model *m, const struct t
 
 static struct json_object *new_chain(const struct trace_model *m, const struct trace_wait *w)
 {
-	struct json_object *all = new_array();
+	struct json_object *all = trace_new_array();
 
 	for (int i = 0; i < MOST_CHAIN && w->chain != TRACE_NO_INDEX; i++) {
-		struct json_object *o = new_object();
+		struct json_object *o = trace_new_object();
 
 		w = &m->waits.at[w->chain];
 		add(o, "waiter", new_thread(m, w->tid));
@@ -199,7 +181,7 @@ static struct json_object *new_chain(const struct trace_model *m, const struct t
 static void add_advice(const struct trace_model *m, struct json_object *o,
 		       const struct trace_wait *w)
 {
-	struct json_object *all = new_array();
+	struct json_object *all = trace_new_array();
 	trace_advice advice;
 	int count = trace_advise(m, w, advice);
 
@@ -222,7 +204,7 @@ static struct json_object *new_wait(const struct trace_model *m, const struct tr
 					   [TRACE_HOW_WAIT] = "condvar",
 					   [TRACE_HOW_RELEASE] = "signal",
 					   [TRACE_HOW_FUTEX] = "futex"};
-	struct json_object *o = new_object();
+	struct json_object *o = trace_new_object();
 
 	add(o, "waiter", new_thread(m, w->tid));
 	add(o, "owner", new_owner(m, w));
@@ -245,7 +227,7 @@ static struct json_object *new_wait(const struct trace_model *m, const struct tr
 static struct json_object *new_waits(const struct trace_model *m,
 				     bool (*wanted)(const struct trace_wait *w), uint32_t most)
 {
-	struct json_object *all = new_array();
+	struct json_object *all = trace_new_array();
 	uint32_t count;
 	uint32_t *order = trace_order_waits(m, wanted, &count);
 
@@ -257,13 +239,13 @@ static struct json_object *new_waits(const struct trace_model *m,
 
 static struct json_object *new_signals_asleep(const struct trace_model *m)
 {
-	struct json_object *all = new_array();
+	struct json_object *all = trace_new_array();
 	uint32_t count;
 	uint32_t *order = trace_order_waits(m, trace_slept_inside, &count);
 
 	for (uint32_t i = 0; i < count && i < MOST_WAITS; i++) {
 		const struct trace_wait *w = &m->waits.at[order[i]];
-		struct json_object *o = new_object();
+		struct json_object *o = trace_new_object();
 
 		add(o, "by", new_thread(m, w->tid));
 		add(o, "condvar", new_lock(m, w->lock));
@@ -320,7 +302,7 @@ static void append_locks(const struct trace_model *m, struct json_object *all,
 
 static struct json_object *new_condvars(const struct trace_model *m)
 {
-	struct json_object *all = new_array();
+	struct json_object *all = trace_new_array();
 	struct trace_releases *releases = trace_sum_releases(m);
 	uint32_t count;
 	uint32_t *order = trace_order_locks(m, TRACE_CONDVAR, &count);
@@ -347,11 +329,11 @@ static struct json_object *new_condvars(const struct trace_model *m)
 
 static struct json_object *new_boosts(const struct trace_model *m)
 {
-	struct json_object *all = new_array();
+	struct json_object *all = trace_new_array();
 
 	for (uint32_t i = 0; i < m->boosts.count; i++) {
 		const struct trace_boost *boost = &m->boosts.at[i];
-		struct json_object *o = new_object();
+		struct json_object *o = trace_new_object();
 
 		add_number(o, "at_ns", boost->ns - m->begin);
 		add(o, "by", new_thread(m, boost->by));
@@ -368,7 +350,7 @@ static struct json_object *new_boosts(const struct trace_model *m)
 
 static struct json_object *new_threads(const struct trace_model *m)
 {
-	struct json_object *all = new_array();
+	struct json_object *all = trace_new_array();
 
 	for (uint32_t i = 0; i < m->threads.count; i++) {
 		const struct trace_thread *t = &m->threads.at[i];
@@ -403,9 +385,9 @@ static struct json_object *new_status(const struct trace_model *m)
 
 int trace_write_json(const struct trace_model *m, FILE *out)
 {
-	struct json_object *o = new_object();
-	struct json_object *sources = new_object();
-	struct json_object *locks = new_array();
+	struct json_object *o = trace_new_object();
+	struct json_object *sources = trace_new_object();
+	struct json_object *locks = trace_new_array();
 	int bad;
 
 	add_text(o, "command", m->command);

@@ -95,6 +95,9 @@ struct trace_kernel {
 
 /* trace_kernel_setup.c */
 
+/* @why is why not. Returns false. */
+bool kernel_refuse(char why[KERNEL_WHY], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 /* All of it, or false and @why. */
 bool kernel_open(struct trace_kernel *k, char why[KERNEL_WHY]);
 /* No more events come; those in the buffers stay. */

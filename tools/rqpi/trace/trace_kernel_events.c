@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -52,16 +51,6 @@ static const struct kind kinds[KERNEL_KINDS] = {
     [KERNEL_WAITV_DONE] = {"syscalls", "sys_exit_futex_waitv", true, {"ret"}},
     [KERNEL_SETSCHEDULER] = {"syscalls", "sys_enter_sched_setscheduler", true, {"pid", "policy"}},
 };
-
-static bool __attribute__((format(printf, 2, 3))) refuse(char *why, const char *format, ...)
-{
-	va_list list;
-
-	va_start(list, format);
-	vsnprintf(why, KERNEL_WHY, format, list);
-	va_end(list);
-	return false;
-}
 
 static bool learn_fields(struct kernel_event *event, struct tep_event *format,
 			 const struct kind *kind)
@@ -122,8 +111,9 @@ bool kernel_events_learn(struct trace_kernel *k, char why[KERNEL_WHY])
 	if (!k->tep)
 		trace_no_memory();
 	if (!learn_pages(k))
-		return refuse(why, "the kernel's tracing does not say what its pages look like "
-				   "(events/header_page)");
+		return kernel_refuse(why,
+				     "the kernel's tracing does not say what its pages look like "
+				     "(events/header_page)");
 	k->size = (size_t)tep_get_sub_buffer_size(k->tep);
 	k->bytes = malloc(k->size);
 	if (!k->bytes)
@@ -131,7 +121,7 @@ bool kernel_events_learn(struct trace_kernel *k, char why[KERNEL_WHY])
 	for (int i = 0; i < KERNEL_KINDS; i++) {
 		if (learn_event(k, &kinds[i], &k->event[i]) || kinds[i].optional)
 			continue;
-		return refuse(
+		return kernel_refuse(
 		    why, "this kernel has no event %s:%s%s", kinds[i].system, kinds[i].name,
 		    strcmp(kinds[i].system, "syscalls") ? "" : " (CONFIG_FTRACE_SYSCALLS)");
 	}
@@ -146,8 +136,8 @@ bool kernel_events_enable(struct trace_kernel *k, char why[KERNEL_WHY])
 
 		if (k->event[i].id >= 0 && tracefs_event_enable(ours ? k->calls.fs : k->sched.fs,
 								kinds[i].system, kinds[i].name))
-			return refuse(why, "the kernel does not turn on %s:%s: %s", kinds[i].system,
-				      kinds[i].name, strerror(errno));
+			return kernel_refuse(why, "the kernel does not turn on %s:%s: %s",
+					     kinds[i].system, kinds[i].name, strerror(errno));
 	}
 	return true;
 }

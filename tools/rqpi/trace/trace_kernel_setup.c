@@ -27,7 +27,7 @@
 /* Of linux/mount.h, which clashes with the C library's header of before 2.36. */
 #define FSCONFIG_MAKE	    6
 
-static bool __attribute__((format(printf, 2, 3))) refuse(char *why, const char *format, ...)
+bool kernel_refuse(char why[KERNEL_WHY], const char *format, ...)
 {
 	va_list list;
 
@@ -40,9 +40,10 @@ static bool __attribute__((format(printf, 2, 3))) refuse(char *why, const char *
 /* No group gets it: what can be written there is its owner's. */
 static bool refuse_rights(char *why)
 {
-	return refuse(why, "the kernel's events are for root alone: %s",
-		      geteuid() ? "sudo rqpi trace ..."
-				: "this root is that of a container, or the kernel is locked down");
+	return kernel_refuse(
+	    why, "the kernel's events are for root alone: %s",
+	    geteuid() ? "sudo rqpi trace ..."
+		      : "this root is that of a container, or the kernel is locked down");
 }
 
 /* Returns a file descriptor, or -1 and errno. */
@@ -82,13 +83,13 @@ static bool find_tracefs(struct trace_kernel *k, char *why)
 		return true;
 	}
 	if (errno == ENODEV)
-		return refuse(why, "this kernel was built without tracing (CONFIG_FTRACE)");
+		return kernel_refuse(why, "this kernel was built without tracing (CONFIG_FTRACE)");
 	if (errno == EPERM)
 		return refuse_rights(why);
-	return refuse(why,
-		      "tracefs is not mounted (%s): sudo mount -t tracefs nodev "
-		      "/sys/kernel/tracing",
-		      strerror(errno));
+	return kernel_refuse(why,
+			     "tracefs is not mounted (%s): sudo mount -t tracefs nodev "
+			     "/sys/kernel/tracing",
+			     strerror(errno));
 }
 
 /* Field 22 of /proc/PID/stat, when it began: a PID alone comes again. 0: there is none. */
@@ -142,7 +143,8 @@ static bool refuse_instance(char *why, int error)
 {
 	if (error == EACCES || error == EPERM)
 		return refuse_rights(why);
-	return refuse(why, "the kernel makes no tracing instance for us: %s", strerror(error));
+	return kernel_refuse(why, "the kernel makes no tracing instance for us: %s",
+			     strerror(error));
 }
 
 static bool open_cpu(struct kernel_instance *i, const char *entry)
@@ -199,14 +201,14 @@ static bool make_instance(struct trace_kernel *k, struct kernel_instance *i, con
 	tracefs_option_disable(i->fs, TRACEFS_OPTION_RECORD_CMD);
 	snprintf(text, sizeof(text), "%u", k->buffer_kb);
 	if (tracefs_instance_file_write(i->fs, "buffer_size_kb", text) < 0)
-		return refuse(why, "the kernel has no %u KB a processor for tracing: %s",
-			      k->buffer_kb, strerror(errno));
+		return kernel_refuse(why, "the kernel has no %u KB a processor for tracing: %s",
+				     k->buffer_kb, strerror(errno));
 	if (tracefs_instance_file_write(i->fs, "trace_clock", "mono") < 0)
-		return refuse(why, "the kernel's tracing has no clock \"mono\": %s",
-			      strerror(errno));
+		return kernel_refuse(why, "the kernel's tracing has no clock \"mono\": %s",
+				     strerror(errno));
 	if (!open_cpus(i))
-		return refuse(why, "the kernel's trace buffers cannot be opened: %s",
-			      strerror(errno));
+		return kernel_refuse(why, "the kernel's trace buffers cannot be opened: %s",
+				     strerror(errno));
 	return true;
 }
 
@@ -220,7 +222,8 @@ static bool follow(struct trace_kernel *k, char *why)
 	uint32_t count;
 
 	if (tracefs_option_enable(k->calls.fs, TRACEFS_OPTION_EVENT_FORK))
-		return refuse(why, "the kernel's tracing cannot follow new threads (event-fork)");
+		return kernel_refuse(why,
+				     "the kernel's tracing cannot follow new threads (event-fork)");
 	do {
 		char path[64];
 		const struct dirent *entry;
@@ -231,7 +234,7 @@ static bool follow(struct trace_kernel *k, char *why)
 		snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task", k->pid);
 		folder = opendir(path);
 		if (!folder)
-			return refuse(why, "there is no process %" PRIu32, k->pid);
+			return kernel_refuse(why, "there is no process %" PRIu32, k->pid);
 		while ((entry = readdir(folder))) {
 			if (entry->d_name[0] == '.')
 				continue;
@@ -250,8 +253,9 @@ bool kernel_open(struct trace_kernel *k, char why[KERNEL_WHY])
 	tracefs_set_loglevel(TEP_LOG_NONE);
 	tep_set_loglevel(TEP_LOG_NONE);
 	if (!stat("/proc/self/ns/pid", &ns) && ns.st_ino != FIRST_PID_NAMESPACE)
-		return refuse(why, "the kernel's tracing has the machine's PIDs, and a container "
-				   "has others: run rqpi trace outside of it");
+		return kernel_refuse(why,
+				     "the kernel's tracing has the machine's PIDs, and a container "
+				     "has others: run rqpi trace outside of it");
 	if (!find_tracefs(k, why))
 		return false;
 	remove_stale();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_put.c - what trace_chrome.c and trace_html.c share: see trace_put.h.
+ * trace_put.c - what trace_json.c, trace_chrome.c and trace_html.c share: see trace_put.h.
  */
 #define _GNU_SOURCE /* qsort_r */
 #include "trace_put.h"
@@ -32,6 +32,24 @@ static size_t good_bytes(const unsigned char *s)
 	if (code < least[length] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
 		return 0;
 	return length;
+}
+
+struct json_object *trace_new_object(void)
+{
+	struct json_object *o = json_object_new_object();
+
+	if (!o)
+		trace_no_memory();
+	return o;
+}
+
+struct json_object *trace_new_array(void)
+{
+	struct json_object *o = json_object_new_array();
+
+	if (!o)
+		trace_no_memory();
+	return o;
 }
 
 struct json_object *trace_text_object(const char *text)

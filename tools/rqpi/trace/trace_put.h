@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_put.h - JSON of the two timelines: text that is UTF-8 whatever a thread calls itself,
+ * trace_put.h - JSON of the report and the two timelines: text that is UTF-8 whatever a thread calls itself,
  * times, and one object at a time on its way to the file. trace_put.c does it, on json-c.
  */
 #ifndef RQPI_TRACE_PUT_H
@@ -15,6 +15,9 @@
 struct trace_boost;
 struct trace_model;
 
+/* Memory that runs out ends the program. */
+struct json_object *trace_new_object(void);
+struct json_object *trace_new_array(void);
 /* What is no UTF-8 and what is a control character becomes U+FFFD. */
 struct json_object *trace_text_object(const char *text);
 /* @ns after the begin of @m, and never before it. */
