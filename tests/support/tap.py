@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Tests in Python: their output is TAP. Found by way of sys.path, as tests/trace/t_trace.py does."""
+"""Tests in Python: their output is TAP. Found by way of sys.path, as tests/trace/t_trace.py
+does."""
 
 import os
 import sys

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * trace_put.h - JSON of the report and the two timelines: text that is UTF-8 whatever a thread calls itself,
- * times, and one object at a time on its way to the file. trace_put.c does it, on json-c.
+ * trace_put.h - JSON of the report and the two timelines: text that is UTF-8 whatever a thread
+ * calls itself, times, and one object at a time on its way to the file. trace_put.c does it, on
+ * json-c.
  */
 #ifndef RQPI_TRACE_PUT_H
 #define RQPI_TRACE_PUT_H
