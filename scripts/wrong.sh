@@ -257,7 +257,7 @@ compile "$work/engine" "$root" $sources || die "the engine does not build"
 mkdir "$work/trace"
 if [ -x "$build/tests/trace/t_trace_model" ]; then
 	sources=
-	for name in model build sched waits futex condvar blame report text json; do
+	for name in model build sched waits futex condvar blame report put text json; do
 		sources="$sources tools/rqpi/trace/trace_$name.c"
 	done
 	# shellcheck disable=SC2086 # a list of names without blanks
