@@ -12,6 +12,7 @@
 #include <gelf.h>
 #include <libelf.h>
 #include <link.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -85,6 +86,20 @@ static struct site *site_at(const uint8_t *pc)
 	return NULL;
 }
 
+static const char *held; /* atomic */
+
+void rqt_probes_hold(const char *name)
+{
+	__atomic_store_n(&held, name, __ATOMIC_SEQ_CST);
+}
+
+static bool is_held(const struct site *s)
+{
+	const char *name = __atomic_load_n(&held, __ATOMIC_SEQ_CST);
+
+	return name && strcmp(name, s->name) == 0;
+}
+
 static void on_trap(int sig, siginfo_t *info, void *context)
 {
 	const greg_t *regs = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -109,6 +124,8 @@ static void on_trap(int sig, siginfo_t *info, void *context)
 	for (int i = 0; i < s->args; i++)
 		hit->arg[i] = value_of(&s->arg[i], regs);
 	__atomic_store_n(&hit->complete, true, __ATOMIC_RELEASE);
+	while (is_held(s))
+		sched_yield();
 }
 
 /* ---- notes ---- */

@@ -32,6 +32,9 @@ struct rqt_hit {
  */
 const char *rqt_probes_plant(const char *library);
 
+/* Threads that hit a probe of this name stay there, until it is called with NULL. */
+void rqt_probes_hold(const char *name);
+
 /* Forget all hits so far. */
 void rqt_probes_forget(void);
 /*

@@ -97,28 +97,26 @@ static void a_spin_in_vain_is_told_and_then_a_sleep(void **state)
 	check_order(yields, expect("mutex__acquired", &stage.mutex, tid_of(t)));
 }
 
-/* Given back while the other looks; that it does just then is a matter of luck, so: again. */
+/* Given back before the other looks for the first time. */
 static void a_spin_that_got_it_is_told(void **state)
 {
-	const struct rqt_hit *spin = NULL;
+	const struct rqt_hit *spin;
+	struct rqt_thread *t;
 
 	(void)state;
 	need_mutexes(__func__);
-	for (int turn = 0; turn < 500 && !(spin && spin->arg[2] == 1); turn++) {
-		struct rqt_thread *t;
-
-		rqt_probes_forget();
-		lock();
-		t = stage_start(0, body_locks, 0);
-		while (!rqt_probes_find("mutex__wait", &stage.mutex, 0))
-			sched_yield();
-		unlock();
-		rqt_join(t);
-		for (unsigned int n = 0; rqt_probes_find("spin", &stage.mutex, n); n++)
-			spin = rqt_probes_find("spin", &stage.mutex, n);
-	}
-	assert_non_null(spin);
+	rqt_probes_hold("mutex__wait");
+	lock();
+	t = stage_start(0, body_locks, 0);
+	while (!rqt_probes_find("mutex__wait", &stage.mutex, 0))
+		sched_yield();
+	unlock();
+	rqt_probes_hold(NULL);
+	rqt_join(t);
+	spin = expect("spin", &stage.mutex, tid_of(t));
+	check_arg(spin, 1, 1);
 	check_arg(spin, 2, 1);
+	check_arg(spin, 3, 0);
 	check_arg(expect("mutex__acquired", &stage.mutex, spin->tid), 1, 0);
 }
 
