@@ -10,10 +10,17 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import subprocess
 import time
 
 import watch
+
+
+def heed_signals():
+    """A shell lets what it runs in the background ignore these; CPython's tests send them."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
 
 
 class TimeLimit(Exception):
@@ -64,7 +71,8 @@ class Place:
             return subprocess.Popen(
                 self.front + command, stdout=stdout, stderr=stderr, cwd=self.folder,
                 stdin=subprocess.PIPE if keep_input else subprocess.DEVNULL,
-                env=dict(self.env, **(env or {})), start_new_session=True)
+                env=dict(self.env, **(env or {})), start_new_session=True,
+                preexec_fn=heed_signals)
 
     def wait(self, process, seconds=None):
         """Its exit status. Not back in time: the end of this run."""
