@@ -31,7 +31,7 @@ help:
 	@echo 'make coverage   what of the engine the checker reaches, line by line (minutes)'
 	@echo 'make package    the Debian package, in build-ci/package, tried on a fresh Debian 12'
 	@echo 'make bench      the benchmarks: glibc, rqpi and the bare futex in one run'
-	@echo 'make performance   docs/performance.md and its pictures anew (half an hour, an idle machine)'
+	@echo 'make performance   docs/performance.md and its pictures anew (15 minutes, an idle machine)'
 	@echo 'make lint       format, layers, small rules, shell scripts, spelling'
 	@echo 'make fmt        format all C files'
 	@echo 'make install    into PREFIX ($(PREFIX)), below DESTDIR ($(or $(DESTDIR),none))'

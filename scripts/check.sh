@@ -4,7 +4,7 @@
 # check.sh: the deep run: all of test.sh, then the tests of suite "deep" in the plain build and
 # under the sanitizers, the checker's coverage, and the Debian package on a fresh system.
 # RQPI_STRESS_SECONDS (600) is how long each deep test works in the plain build; under a sanitizer
-# it is a quarter of that. Called by `make check`; takes an hour and a half.
+# it is a quarter of that. Called by `make check`; takes hours.
 #
 # The last line is `N passed, N failed`, as that of test.sh, and counts both. Exit status: as
 # test.sh.

@@ -7,7 +7,7 @@ small. Says "ok - RULE" or "not ok - RULE".
 
 performance.py --update RQPI [--rounds N] [BENCHMARK...]: runs RQPI (the program rqpi) bench for all
 of them, or those named, with a picture, and writes the parts between "<!-- begin X -->" and
-"<!-- end X -->" anew. Text outside of them is left as it is. Takes half an hour for all, on an idle
+"<!-- end X -->" anew. Text outside of them is left as it is. Takes 15 minutes for all, on an idle
 machine: what runs beside it is in the figures.
 
 Exit status: 0 done or all there, 1 something is not, 2 cannot.
