@@ -371,6 +371,11 @@ const char *rqt_probes_plant(const char *library)
 	return "the arguments of probes are read on x86-64 alone, and with libelf";
 }
 
+void rqt_probes_hold(const char *name)
+{
+	(void)name;
+}
+
 void rqt_probes_forget(void)
 {
 }
