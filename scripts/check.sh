@@ -36,7 +36,7 @@ totals=$(tail -n 1 "$log")
 # deep NAME SECONDS [MESON-TEST-OPTION]...: the deep suite of one build. A test gets no limit from
 # meson, since it works as long as it is told; the whole gets one here.
 deep() {
-	local name=$1 span=$2 began=$SECONDS
+	local name=$1 span=$2 limit=$(($2 * 4 + 7200)) began=$SECONDS
 	shift 2
 	echo "== deep, $name build: $span s for each test"
 	rm -f "build-ci/$name/meson-logs/testlog.json"
@@ -46,9 +46,12 @@ deep() {
 		return
 	fi
 	# shellcheck disable=SC2086 # RUNNER is a command with options, or nothing
-	RQPI_STRESS_SECONDS=$span timeout -k 30 $((span * 4 + 4800)) ${RUNNER:-} meson test \
-		-C "build-ci/$name" --no-rebuild --print-errorlogs --verbose --num-processes 1 \
+	RQPI_STRESS_SECONDS=$span timeout -k 30 "$limit" ${RUNNER:-} meson test \
+		-C "build-ci/$name" --no-rebuild --print-errorlogs --verbose --num-processes 2 \
 		--timeout-multiplier 0 --suite deep "$@" </dev/null
+	if [ $? -eq 124 ]; then
+		printf 'fail\tdeep, %s: took more than %s s\n' "$name" "$limit" >>"$results"
+	fi
 	scripts/testlog.py "build-ci/$name/meson-logs/testlog.json" "deep, $name" >>"$results"
 	echo "== deep, $name build: $((SECONDS - began)) s"
 }
