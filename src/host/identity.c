@@ -44,17 +44,23 @@ static char *put_number(char *at, uint32_t number)
 	return at;
 }
 
-/* /proc/TID/task/TID/@file: works for the threads of all processes. The length, or negative. */
-static long read_of_thread(uint32_t tid, const char *file, char *text, size_t bytes)
+/* /proc/TID/task/TID/@file: works for the threads of all processes. */
+static long open_of_thread(uint32_t tid, const char *file)
 {
 	char path[64];
 	char *at = put_number(put_text(path, "/proc/"), tid);
-	long fd;
-	long n;
 
 	at = put_number(put_text(at, "/task/"), tid);
 	put_text(put_text(at, "/"), file);
-	fd = rqh_syscall4(SYS_openat, AT_FDCWD, RQH_ARG(path), O_RDONLY | O_CLOEXEC, 0);
+	return rqh_syscall4(SYS_openat, AT_FDCWD, RQH_ARG(path), O_RDONLY | O_CLOEXEC, 0);
+}
+
+/* The length, or negative. */
+static long read_of_thread(uint32_t tid, const char *file, char *text, size_t bytes)
+{
+	long fd = open_of_thread(tid, file);
+	long n;
+
 	if (fd < 0)
 		return fd;
 	n = rqh_syscall3(SYS_read, fd, RQH_ARG(text), (long)bytes - 1);
@@ -71,6 +77,20 @@ static uint64_t number_at(const char *p)
 	while (*p >= '0' && *p <= '9')
 		n = n * 10 + (uint64_t)(*p++ - '0');
 	return n;
+}
+
+static uint64_t hex_at(const char *p)
+{
+	uint64_t n = 0;
+
+	for (;; p++) {
+		if (*p >= '0' && *p <= '9')
+			n = n * 16 + (uint64_t)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			n = n * 16 + (uint64_t)(*p - 'a') + 10;
+		else
+			return n;
+	}
 }
 
 /* The thread group is in another file; for a thread of this process nobody needs to look. */
@@ -131,6 +151,40 @@ bool rqh_identify(uint32_t tid, struct rqh_identity *who)
 	}
 	who->pid = group_of(tid);
 	return true;
+}
+
+/*
+ * /proc/TID/task/TID/status has a line of all groups before that of the signals: it is read piece by
+ * piece, and what may be the beginning of the line is kept.
+ */
+bool rqh_pending_alone(uint64_t *set)
+{
+	static const char LINE[] = "\nSigPnd:\t";
+	enum { LINE_BYTES = sizeof(LINE) - 1 + 16 };
+	char text[STAT_BYTES];
+	size_t kept = 0;
+	long fd = open_of_thread(rqh_me()->tid, "status");
+	const char *at = NULL;
+	long n;
+
+	if (fd < 0)
+		return false;
+	while (!at && (n = rqh_syscall3(SYS_read, fd, RQH_ARG(text + kept),
+					(long)(sizeof(text) - 1 - kept))) > 0) {
+		kept += (size_t)n;
+		text[kept] = '\0';
+		at = strstr(text, LINE);
+		if (at && at + LINE_BYTES > text + kept)
+			at = NULL;
+		if (!at && kept > LINE_BYTES) {
+			memmove(text, text + kept - LINE_BYTES, LINE_BYTES);
+			kept = LINE_BYTES;
+		}
+	}
+	rqh_syscall3(SYS_close, fd, 0, 0);
+	if (at)
+		*set = hex_at(at + sizeof(LINE) - 1);
+	return at != NULL;
 }
 
 static bool equal_if_known(uint64_t a, uint64_t b)

@@ -70,6 +70,15 @@ static bool has_handler(int sig, bool *restart)
  * A signal to the process is pending for all its threads, and here it may be that all of them hold
  * it back. Take it, and send it to this thread alone, so that its handler runs here and only here,
  * and no other sleeper is interrupted for nothing. False: another thread was faster.
+ *
+ * What comes to the process meanwhile stays behind those: the kernel delivers a thread's own first.
+ * But not what comes to this thread, so signals that are this thread's own already are left alone:
+ *
+ *	sender			here
+ *	queue 1, 2
+ *				take 1, 2
+ *	queue 3
+ *				send 1, 2: they are behind 3
  */
 static bool claim(int sig)
 {
@@ -94,12 +103,14 @@ static bool claim(int sig)
 bool rqh_signals_settle(struct rqh_thread *t)
 {
 	uint64_t pending = 0;
-	uint64_t without =
-	    0; /* those without a handler: ignored, or they stop or end the process */
+	uint64_t alone = 0;
+	uint64_t without = 0; /* no handler: they are ignored, or stop or end the process */
 	bool found = false;
 
 	rqh_syscall3(SYS_rt_sigpending, RQH_ARG(&pending), MASK_BYTES, 0);
 	pending &= ~t->mask;
+	if (pending)
+		rqh_pending_alone(&alone);
 	for (int sig = 1; sig <= SIGNALS; sig++) {
 		bool restart;
 
@@ -107,7 +118,7 @@ bool rqh_signals_settle(struct rqh_thread *t)
 			continue;
 		if (!has_handler(sig, &restart)) {
 			without |= BIT(sig);
-		} else if (claim(sig) && !found) {
+		} else if (((alone & BIT(sig)) || claim(sig)) && !found) {
 			/*
 			 * The kernel delivers the lowest first, and that one decides about the
 			 * call.

@@ -133,6 +133,7 @@ static void a_signal_to_the_process_interrupts_one_sleeper(void **state)
 /* ---------------------------------------------------------------- queued signals */
 
 #define QUEUED 6
+#define QUEUES 500
 
 static _Atomic int values[QUEUED];
 static _Atomic int taken;
@@ -160,6 +161,14 @@ static long queue_signal(pid_t tid, int sig, int value)
 	return syscall(SYS_rt_tgsigqueueinfo, getpid(), tid, sig, &info);
 }
 
+static void spin_usec(int usec)
+{
+	int64_t until = rqt_now_ns(CLOCK_MONOTONIC) + usec * 1000;
+
+	while (rqt_now_ns(CLOCK_MONOTONIC) < until)
+		;
+}
+
 static void queued_signals_keep_their_values_and_their_order(void **state)
 {
 	struct sigaction sa = {.sa_sigaction = note_value, .sa_flags = SA_SIGINFO | SA_RESTART};
@@ -169,14 +178,20 @@ static void queued_signals_keep_their_values_and_their_order(void **state)
 	rqt_need_handlers("queued_signals_keep_their_values_and_their_order");
 	sigfillset(&sa.sa_mask);
 	sigaction(SIGRTMIN + 3, &sa, NULL);
-	atomic_store(&taken, 0);
 	rqt_start(&t, 0);
-	rqt_wait_blocked(&t);
-	for (int i = 0; i < QUEUED; i++)
-		assert_int_equal(queue_signal(atomic_load(&t.tid), SIGRTMIN + 3, 100 + i), 0);
-	assert_true(rqt_reaches(&taken, QUEUED, RQT_SOON_MS));
-	for (int i = 0; i < QUEUED; i++)
-		assert_int_equal(atomic_load(&values[i]), 100 + i);
+	for (int round = 0; round < QUEUES; round++) {
+		rqt_wait_blocked(&t);
+		atomic_store(&taken, 0);
+		/* The later ones come before, while and after the first are looked at. */
+		for (int i = 0; i < QUEUED; i++) {
+			assert_int_equal(queue_signal(atomic_load(&t.tid), SIGRTMIN + 3, 100 + i),
+					 0);
+			spin_usec(round % 20);
+		}
+		assert_true(rqt_reaches(&taken, QUEUED, RQT_SOON_MS));
+		for (int i = 0; i < QUEUED; i++)
+			assert_int_equal(atomic_load(&values[i]), 100 + i);
+	}
 	rqt_wait_blocked(&t);
 	assert_int_equal(rqt_wake(&never, 1), 1);
 	rqt_join(&t);
