@@ -154,8 +154,8 @@ bool rqh_identify(uint32_t tid, struct rqh_identity *who)
 }
 
 /*
- * /proc/TID/task/TID/status has a line of all groups before that of the signals: it is read piece by
- * piece, and what may be the beginning of the line is kept.
+ * /proc/TID/task/TID/status has a line of all groups before that of the signals: it is read piece
+ * by piece, and what may be the beginning of the line is kept.
  */
 bool rqh_pending_alone(uint64_t *set)
 {
@@ -225,9 +225,8 @@ static bool is_asleep(uint32_t park)
 
 /*
  * Is @number, as /proc has it, that of the system call @expected? An emulator's threads make the
- * calls of the machine beneath, and /proc tells of those: then any will do. One that
- * looks at itself sees
- * the call that it reads by.
+ * calls of the machine beneath, and /proc tells of those: then any will do. One that looks at
+ * itself sees the call that it reads by.
  */
 static bool is_call(uint64_t number, long expected)
 {
