@@ -10,8 +10,10 @@
 # programs are those of BUILD_DIR, unchanged. A patch in tests/wrong/engine/ is for the engine: its
 # test is tests/engine/PROGRAM.c, linked here with the engine as it is, and as patched. One in
 # tests/wrong/trace/ is for the model of `rqpi trace`, likewise with tests/trace/PROGRAM.c. One in
-# tests/wrong/shim/ is for a preload, under a program of tests/shim; its header has "Under: default"
-# or "Under: force", and "Shared: 1" where process-shared condvars are to be the preload's.
+# tests/wrong/host/ is for the engine on threads, under a program of tests/host; its header has
+# "Flags: N", the options of the host (RQT_HOST_FLAGS). One in tests/wrong/shim/ is for a preload,
+# under a program of tests/shim; its header has "Under: default" or "Under: force", and "Shared: 1"
+# where process-shared condvars are to be the preload's.
 # Output: TAP. Exit status: 0 every mistake was found, 1 one was not, 2 cannot run.
 # Environment: CC (default cc), WRONG_JOBS (default: processors), WRONG_SECONDS (default 4) that a
 # hang may take.
@@ -84,23 +86,32 @@ link_preload()
 		$objects -lpthread -ldl
 }
 
+# link_host OUT_DIR SOURCE_DIR: the engine on threads, from the objects there
+link_host()
+{
+	"${CC:-cc}" -shared -o "$1/librqpi-engine.so.0" -Wl,-soname,librqpi-engine.so.0 \
+		-Wl,-z,defs -Wl,--version-script="$2/src/host/librqpi-engine.map" "$1"/*.o -lpthread
+}
+
 # link_patched DIR PATCH TEST: what the patched objects of DIR/lib are part of
 link_patched()
 {
 	case $2 in
 	*/engine/*) link_engine_test "$1/lib" "$3" ;;
+	*/host/*) link_host "$1/lib" "$1" ;;
 	*/trace/*) link_trace_test "$1/lib" "$3" ;;
 	*/shim/*) link_preload "$1/lib" "$(one_header "$2" Under)" ;;
 	*) link_library "$1/lib" "$1" ;;
 	esac
 }
 
-# run_case LIB_DIR PROGRAM CASE DENY LOG: the case's exit status
+# run_case LIB_DIR PROGRAM CASE DENY LOG [FLAGS]: the case's exit status
 run_case()
 {
 	(
 		export LD_LIBRARY_PATH="$1" RQT_FILTER="$3"
 		export RQT_WATCHDOG="${WRONG_SECONDS:-4}" RQT_STRIDE=1
+		[ -z "${6:-}" ] || export RQT_HOST_FLAGS="$6"
 		if [ -n "$4" ]; then
 			exec timeout -k 1 20 "$build/tests/support/deny" "$4" "$2"
 		fi
@@ -131,7 +142,7 @@ run()
 		run_shim_case "$2" "$3" "$4" "$(one_header "$1" Under)" \
 			"$(one_header "$1" Shared)" "$6"
 		;;
-	*) run_case "$2" "$3" "$4" "$5" "$6" ;;
+	*) run_case "$2" "$3" "$4" "$5" "$6" "$(one_header "$1" Flags)" ;;
 	esac
 }
 
@@ -157,6 +168,12 @@ check_patch()
 		wrong=$dir/lib/$test
 		cp "$pristine"/*.o "$dir/right/"
 		link_engine_test "$dir/right" "$test" >"$dir/right.log" 2>&1
+		;;
+	*/host/*)
+		pristine=$2/host
+		pristine_lib=$2/host
+		right=$build/tests/host/host-$test
+		wrong=$right
 		;;
 	*/trace/*)
 		pristine=$2/trace
@@ -232,6 +249,7 @@ fi
 
 if [ $# -eq 0 ]; then
 	set -- "$root"/tests/wrong/*.patch "$root"/tests/wrong/engine/*.patch
+	[ ! -x "$build/tests/host/host-t_life" ] || set -- "$@" "$root"/tests/wrong/host/*.patch
 	[ ! -x "$build/tests/trace/t_trace_model" ] || set -- "$@" "$root"/tests/wrong/trace/*.patch
 	# No preload on this machine: no programs under it.
 	[ ! -x "$build/tests/shim/t_kinds" ] || set -- "$@" "$root"/tests/wrong/shim/*.patch
@@ -254,6 +272,24 @@ sources="$(cd "$root" && echo src/engine/*.c) src/base/tree.c examples/port_coop
 sources="$sources tests/engine/stage.c tests/engine/race.c"
 # shellcheck disable=SC2086 # a list of names without blanks
 compile "$work/engine" "$root" $sources || die "the engine does not build"
+mkdir "$work/host"
+if [ -x "$build/tests/host/host-t_life" ]; then
+	# The engine as one object: two of its files have names of the port's.
+	mkdir "$work/host/engine"
+	sources="$(cd "$root" && echo src/engine/*.c) src/base/tree.c"
+	# shellcheck disable=SC2086 # a list of names without blanks
+	compile "$work/host/engine" "$root" $sources || die "the engine does not build"
+	"${CC:-cc}" -r -nostdlib -o "$work/host/engine.o" "$work/host/engine"/*.o ||
+		die "the engine does not build"
+	# Which of the port's files this machine takes, the build knows.
+	sources=
+	for object in "$build"/src/host/librqpi-engine.so.*.p/*.c.o; do
+		sources="$sources src/host/$(basename "$object" .o)"
+	done
+	# shellcheck disable=SC2086 # a list of names without blanks
+	compile "$work/host" "$root" $sources || die "the engine's port does not build"
+	link_host "$work/host" "$root" || die "the engine's port does not build"
+fi
 mkdir "$work/trace"
 if [ -x "$build/tests/trace/t_trace_model" ]; then
 	sources=
