@@ -155,7 +155,8 @@ bool rqh_identify(uint32_t tid, struct rqh_identity *who)
 
 /*
  * /proc/TID/task/TID/status has a line of all groups before that of the signals: it is read piece
- * by piece, and what may be the beginning of the line is kept.
+ * by piece, and what may be the beginning of the line is kept. Under an emulator the set is one of
+ * the machine beneath, where signals may have other numbers.
  */
 bool rqh_pending_alone(uint64_t *set)
 {

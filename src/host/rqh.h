@@ -348,7 +348,7 @@ bool rqh_same(const struct rqh_identity *a, const struct rqh_identity *b);
  * ends, unless it ends in a way of its own: there only its number is looked at, which is quick.
  */
 bool rqh_lives(const struct rqh_thread *t);
-/* The signals pending for the caller alone, not for its process. False: /proc cannot say. */
+/* The signals pending for the caller alone, not for its process. False: /proc does not say. */
 bool rqh_pending_alone(uint64_t *set);
 /* The name of a thread, "<...>" if it has gone. */
 void rqh_name_of(uint32_t tid, char *name, size_t bytes);
