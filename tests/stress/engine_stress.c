@@ -205,10 +205,9 @@ static const char *without_fifo(void)
 	pthread_setschedparam(pthread_self(), SCHED_OTHER, &before);
 #ifdef RQB_TSAN
 	return "the locks of ThreadSanitizer's runtime do not inherit priority";
+#else
+	return getenv("RQT_EMULATOR") ? "an emulator's spinlocks do not inherit priority" : NULL;
 #endif
-	if (getenv("RQT_EMULATOR"))
-		return "an emulator's spinlocks do not inherit priority";
-	return NULL;
 }
 
 /* Exit status of the child, 256 + signal, or -1 when it had to be killed. */
