@@ -193,8 +193,8 @@ static long number(const char *name, long otherwise)
 /*
  * Why there are no threads of SCHED_FIFO; NULL: there are. Under ThreadSanitizer the referee may
  * wait for a lock of its runtime that a worker holds, while more urgent workers have all the CPUs
- * until the referee stops them. qemu-user has spinlocks of its own: who was preempted with one is
- * waited for by more urgent threads on all CPUs, for good.
+ * until the referee stops them. Under qemu-user a thread was seen to run without an end; likely it
+ * waited for a spinlock of qemu's own whose holder it had preempted.
  */
 static const char *without_fifo(void)
 {
@@ -206,7 +206,7 @@ static const char *without_fifo(void)
 #ifdef RQB_TSAN
 	return "the locks of ThreadSanitizer's runtime do not inherit priority";
 #else
-	return getenv("RQT_EMULATOR") ? "an emulator's spinlocks do not inherit priority" : NULL;
+	return getenv("RQT_EMULATOR") ? "an emulator's own locks may not inherit priority" : NULL;
 #endif
 }
 
